@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The store of one project: `.lq/logs` (Parquet, the truth), `.lq/raw` (compressed logs), and
+ * state.db (run ids and what was synced; derived, can be deleted).
+ *
+ * Recording a run:
+ *
+ *     lq_store_open(&store, &project, &err);
+ *     lq_recorder_new(&recorder, store, &opts, &run, &err);     takes the run id
+ *     ... give lq_recorder_sinks() to lq_capture_command ...
+ *     lq_recorder_finish(recorder, &run, &err);                 publishes Parquet and raw log
+ *     lq_recorder_free(&recorder);
+ *
+ * A run is visible whole or not at all, whatever happens in between.
+ */
+#ifndef LQ_STORE_H
+#define LQ_STORE_H
+
+#include <lq/capture.h>
+#include <lq/error.h>
+#include <lq/event.h>
+#include <lq/project.h>
+#include <lq/run.h>
+
+struct lq_store;
+struct lq_recorder;
+
+/* Open (creating what is missing) the store of `project`, which is borrowed and must outlive it.
+ * A corrupt state.db is set aside and rebuilt. LQ_IO, LQ_DENIED. */
+LQ_CHECK enum lq_status lq_store_open(struct lq_store **store, const struct lq_project *project,
+                                      struct lq_error *err);
+void lq_store_close(struct lq_store **store);
+
+struct lq_recorder_opts {
+    const char *format; /* NULL: detect line by line */
+    bool keep_raw;
+};
+
+/*
+ * Begin to record. `run` must have source_name, source_type and started_at; run_id, run_uid,
+ * origin, namespace, project and lq_version are filled in here. Ids are taken atomically: no two
+ * processes get one id, and the id of a run that was never finished is not used again.
+ * LQ_OK; LQ_BAD_INPUT: unknown format; LQ_IO, LQ_DENIED.
+ */
+LQ_CHECK enum lq_status lq_recorder_new(struct lq_recorder **recorder, struct lq_store *store,
+                                        const struct lq_recorder_opts *opts, struct lq_run *run,
+                                        struct lq_error *err);
+
+/* The sinks that take the log: the parser's and, with keep_raw, the raw log's. Borrowed. */
+const struct lq_sink *lq_recorder_sinks(struct lq_recorder *recorder, size_t *n_sinks);
+
+/* Load libduckdb and open it on a thread of its own, so that a command's run time hides it. Safe
+ * to leave out; lq_recorder_finish waits for it. */
+void lq_recorder_preload(struct lq_recorder *recorder);
+
+/*
+ * The log is complete: count, write, publish. The counts of `run` are filled in and, for imports
+ * and captures, its outcome.
+ * LQ_OK: the run is on disk, durable. Otherwise nothing of it is visible, and its raw log, if it
+ * could be written, lies under the same name below `.lq/raw`.
+ */
+LQ_CHECK enum lq_status lq_recorder_finish(struct lq_recorder *recorder, struct lq_run *run,
+                                           struct lq_error *err);
+
+/* Events seen so far, in order, for a closing summary. */
+int64_t lq_recorder_event_count(const struct lq_recorder *recorder);
+/* The published Parquet file, relative to the project's root; NULL before finish. Borrowed. */
+const char *lq_recorder_path(const struct lq_recorder *recorder);
+
+/* Abandons what was not finished: temporary files are removed. Accepts NULL. */
+void lq_recorder_free(struct lq_recorder **recorder);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The few macros every file may use: scoped cleanup, handing a value out, passing a failure up.
+ */
+#ifndef LQ_BASE_BASE_H
+#define LQ_BASE_BASE_H
+
+#include <lq/error.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/banned.h"
+
+/* The variable is destroyed by `destroy(&variable)` when it leaves scope. Initialise it where it
+ * is declared: the destroyer runs on every path. Destroyers accept empty values. */
+#define LQ_CLEANUP(destroy) __attribute__((cleanup(destroy)))
+
+/* Hand a pointer out of a scope that would clean it up: yields it and leaves NULL behind. */
+#define LQ_TAKE(pointer)                                                                           \
+    __extension__({                                                                                \
+        __typeof__(pointer) taken_ = (pointer);                                                    \
+        (pointer) = NULL;                                                                          \
+        taken_;                                                                                    \
+    })
+
+/* Return from the enclosing function when `call` fails. The only macro that returns. */
+#define LQ_TRY(call)                                                                               \
+    do {                                                                                           \
+        const enum lq_status try_status_ = (call);                                                 \
+        if (try_status_ != LQ_OK)                                                                  \
+            return try_status_;                                                                    \
+    } while (0)
+
+#define LQ_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+#endif
