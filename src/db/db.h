@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The database engine: DuckDB behind a small interface. No other room sees duckdb.h.
+ *
+ * libduckdb is not linked but opened when first needed, so that commands that need no database do
+ * not pay for it. Values go in and out as struct lq_value: bound, never pasted into SQL.
+ */
+#ifndef LQ_DB_DB_H
+#define LQ_DB_DB_H
+
+#include "base/buf.h"
+#include <lq/error.h>
+#include <lq/run.h>
+
+enum lq_value_kind {
+    LQ_VALUE_NULL = 0,
+    LQ_VALUE_BOOL,
+    LQ_VALUE_INT,
+    LQ_VALUE_DOUBLE,
+    LQ_VALUE_TEXT, /* UTF-8 */
+    LQ_VALUE_JSON, /* out only: a nested value as JSON text */
+    LQ_VALUE_TIME, /* in only: microseconds UTC; comes out as RFC 3339 text */
+    LQ_VALUE_MAP,  /* in only, as parameter */
+};
+
+struct lq_value {
+    enum lq_value_kind kind;
+    union {
+        bool boolean;
+        int64_t integer; /* INT, TIME */
+        double real;
+        struct lq_str text; /* TEXT, JSON; borrowed */
+        const struct lq_map *map;
+    };
+};
+
+static inline struct lq_value lq_value_int(int64_t integer)
+{
+    return (struct lq_value){ .kind = LQ_VALUE_INT, .integer = integer };
+}
+
+static inline struct lq_value lq_value_text(const char *text)
+{
+    return text ? (struct lq_value){ .kind = LQ_VALUE_TEXT, .text = lq_str_of(text) }
+                : (struct lq_value){ .kind = LQ_VALUE_NULL };
+}
+
+static inline struct lq_value lq_value_str(struct lq_str text)
+{
+    return text.ptr ? (struct lq_value){ .kind = LQ_VALUE_TEXT, .text = text }
+                    : (struct lq_value){ .kind = LQ_VALUE_NULL };
+}
+
+static inline struct lq_value lq_value_time(int64_t time)
+{
+    return (struct lq_value){ .kind = LQ_VALUE_TIME, .integer = time };
+}
+
+struct lq_db;
+struct lq_rows;
+
+struct lq_db_opts {
+    int threads;              /* 0: one */
+    const char *memory_limit; /* "80MB"; NULL: the engine's own */
+    const char *temp_folder;  /* where the engine spills; NULL: $TMPDIR or /tmp */
+};
+
+/* Load libduckdb without opening a database: for a thread that has time while others do not. Safe
+ * to call from several threads. LQ_NOT_FOUND: no libduckdb (the message says where it looked). */
+LQ_CHECK enum lq_status lq_db_load(struct lq_error *err);
+
+/* Open a database in memory. One thread at a time per database. */
+LQ_CHECK enum lq_status lq_db_open(struct lq_db **db, const struct lq_db_opts *opts,
+                                   struct lq_error *err);
+void lq_db_close(struct lq_db **db);
+
+/* Run statements separated by ';' that return nothing of interest: lq's own, from sql/. */
+LQ_CHECK enum lq_status lq_db_script(struct lq_db *db, const char *sql, struct lq_error *err);
+
+/* Run one statement with `n_params` values bound to $1, $2, … */
+LQ_CHECK enum lq_status lq_db_exec(struct lq_db *db, const char *sql,
+                                   const struct lq_value *params, size_t n_params,
+                                   struct lq_error *err);
+
+enum lq_db_guard {
+    LQ_DB_ANY = 0,  /* lq's own statement */
+    LQ_DB_SELECT,   /* a user's: anything but a query is LQ_BAD_INPUT */
+};
+
+/*
+ * Run one statement and read its rows as they are produced. Integers, floats, booleans and texts
+ * come as they are; times as RFC 3339 text in UTC; nested values as JSON; everything else as the
+ * engine's own text.
+ *   rows  the caller's, freed before `db` is closed
+ * LQ_OK; LQ_BAD_INPUT: not a query (guard); LQ_SQL: the engine's message.
+ */
+LQ_CHECK enum lq_status lq_db_query(struct lq_db *db, enum lq_db_guard guard, const char *sql,
+                                    const struct lq_value *params, size_t n_params,
+                                    struct lq_rows **rows, struct lq_error *err);
+
+size_t lq_rows_column_count(const struct lq_rows *rows);
+/* Borrowed until the rows are freed. */
+const char *lq_rows_column_name(const struct lq_rows *rows, size_t column);
+/* Whether the column holds numbers: tables align them to the right. */
+bool lq_rows_column_is_number(const struct lq_rows *rows, size_t column);
+/* Go to the next row; `*more` is false behind the last. LQ_SQL when the engine fails midway. */
+LQ_CHECK enum lq_status lq_rows_next(struct lq_rows *rows, bool *more, struct lq_error *err);
+/* A value of the current row; texts are borrowed until the next lq_rows_next. */
+struct lq_value lq_rows_get(const struct lq_rows *rows, size_t column);
+/* As lq_rows_get, for columns known to be integers: NULL gives 0. */
+int64_t lq_rows_get_int(const struct lq_rows *rows, size_t column);
+/* As lq_rows_get, for columns known to be text: the caller's copy, NULL for NULL. */
+char *lq_rows_get_text(const struct lq_rows *rows, size_t column);
+void lq_rows_free(struct lq_rows **rows);
+
+/* A column of a source: its SQL type is one of BIGINT, DOUBLE, VARCHAR, BOOLEAN. */
+struct lq_source_column {
+    const char *name;
+    enum lq_value_kind kind; /* INT, DOUBLE, TEXT, BOOL */
+};
+
+/* Rows that live outside the engine, read by SQL as a table function: SELECT * FROM name(). */
+struct lq_source {
+    const struct lq_source_column *columns;
+    size_t n_columns;
+    /* Called once before each scan. */
+    enum lq_status (*rewind)(void *ctx, struct lq_error *err);
+    /* Fill one row; texts are borrowed until the next call. `*more` false: no row left. */
+    enum lq_status (*next)(void *ctx, struct lq_value *row, bool *more, struct lq_error *err);
+    void *ctx;
+};
+
+/* Make `source` (borrowed, as long as the database is open) readable as name(). Texts must be valid
+ * UTF-8. One scan at a time. */
+LQ_CHECK enum lq_status lq_db_add_source(struct lq_db *db, const char *name,
+                                         const struct lq_source *source, struct lq_error *err);
+
+/* Append `text` as an SQL string literal. For the few places where the engine takes no parameter,
+ * such as the file name of COPY. */
+void lq_db_add_literal(struct lq_buf *sql, const char *text);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* Finding libduckdb and looking up its functions. */
+#define LQ_DB_LIBRARY_IMPLEMENTATION
+#include "db/library.h"
+#include "base/alloc.h"
+#include "base/file.h"
+#include "db/db.h"
+#include <dlfcn.h>
+#include <pthread.h>
+#include <unistd.h>
+
+struct lq_duckdb lq_duckdb;
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static enum lq_status load_status;
+static struct lq_error load_error;
+
+/* Folder of the running program, with a trailing slash. */
+static void program_folder(char *path, size_t size)
+{
+    const ssize_t len = readlink("/proc/self/exe", path, size - 1);
+
+    path[len > 0 ? len : 0] = '\0';
+    path[lq_path_base(path) - path] = '\0';
+}
+
+static void *open_library(void)
+{
+    /* As built (build/lib/lq), as installed (bin/../lib/lq), then the system's. */
+    static const char *const places[] = { "lib/lq/libduckdb.so", "../lib/lq/libduckdb.so", NULL };
+    char folder[4096];
+    void *library = NULL;
+
+    program_folder(folder, sizeof folder);
+    for (size_t i = 0; !library && i < LQ_COUNT(places); i++) {
+        LQ_CLEANUP(lq_free) char *path =
+            places[i] ? lq_format("%s%s", folder, places[i]) : lq_strdup("libduckdb.so");
+
+        if (!places[i] || access(path, F_OK) == 0)
+            library = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
+    }
+    if (!library)
+        load_status = lq_error_set(&load_error, LQ_NOT_FOUND,
+                                   "cannot load libduckdb.so (looked in '%slib/lq' and '%s../lib/lq' "
+                                   "and the system's folders)\n%s",
+                                   folder, folder, dlerror());
+    return library;
+}
+
+static void load(void)
+{
+    void *library = open_library();
+
+    if (!library)
+        return;
+#define LOOK_UP(name)                                                                              \
+    lq_duckdb.name##_ = (__typeof__(&name))dlsym(library, #name);                                  \
+    if (!lq_duckdb.name##_)                                                                        \
+        load_status = lq_error_set(&load_error, LQ_CORRUPT,                                        \
+                                   "libduckdb.so is too old: it lacks %s()", #name);
+    LQ_DUCKDB_FUNCTIONS(LOOK_UP)
+#undef LOOK_UP
+}
+
+enum lq_status lq_db_load(struct lq_error *err)
+{
+    pthread_once(&once, load);
+    if (load_status != LQ_OK && err)
+        *err = load_error;
+    return load_status;
+}
