@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/* state.db: opening it, surviving its damage, and taking run ids. */
+#include "store/state.h"
+#include "base/alloc.h"
+#include "base/file.h"
+#include "store/names.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+struct lq_state {
+    sqlite3 *sqlite;
+    char *lq_dir;
+};
+
+/* How long one process waits for another's transaction, which takes milliseconds. */
+#define BUSY_TIMEOUT_MS 30000
+
+/*
+ * counter      one row: the last run id that was taken
+ * file         published run files, path below logs/
+ * destination  where runs were synced to; `place` is what identifies it (a real path and device)
+ * synced       a file (path below logs/) that is at a destination, under the name `remote_path`
+ */
+static const char schema[] =
+    "BEGIN IMMEDIATE;"
+    "CREATE TABLE IF NOT EXISTS counter (run_id INTEGER NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS file ("
+    " path TEXT PRIMARY KEY, size_bytes INTEGER NOT NULL, sha256 TEXT NOT NULL,"
+    " run_uid TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS destination ("
+    " id INTEGER PRIMARY KEY, place TEXT NOT NULL UNIQUE, url TEXT NOT NULL, last_success INTEGER);"
+    "CREATE TABLE IF NOT EXISTS synced ("
+    " destination_id INTEGER NOT NULL REFERENCES destination (id), path TEXT NOT NULL,"
+    " remote_path TEXT NOT NULL, size_bytes INTEGER NOT NULL, sha256 TEXT NOT NULL,"
+    " synced_at INTEGER NOT NULL, PRIMARY KEY (destination_id, path)) WITHOUT ROWID;"
+    "PRAGMA user_version = 1;"
+    "COMMIT;";
+#define SCHEMA_VERSION 1
+
+sqlite3 *lq_state_sqlite(struct lq_state *state)
+{
+    return state->sqlite;
+}
+
+enum lq_status lq_state_error(struct lq_state *state, const char *what, struct lq_error *err)
+{
+    const int code = sqlite3_errcode(state->sqlite);
+    const int reason = sqlite3_system_errno(state->sqlite);
+    const enum lq_status status = code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? LQ_CORRUPT
+                                  : code == SQLITE_READONLY || code == SQLITE_PERM ||
+                                          code == SQLITE_AUTH || reason == EACCES
+                                      ? LQ_DENIED
+                                      : LQ_IO;
+
+    return lq_error_set(err, status, "cannot %s in '%s/state.db': %s", what, state->lq_dir,
+                        sqlite3_errmsg(state->sqlite));
+}
+
+static enum lq_status exec(struct lq_state *state, const char *sql, const char *what,
+                           struct lq_error *err)
+{
+    if (sqlite3_exec(state->sqlite, sql, NULL, NULL, NULL) != SQLITE_OK) {
+        const enum lq_status status = lq_state_error(state, what, err);
+
+        if (!sqlite3_get_autocommit(state->sqlite))
+            sqlite3_exec(state->sqlite, "ROLLBACK", NULL, NULL, NULL);
+        return status;
+    }
+    return LQ_OK;
+}
+
+static enum lq_status scalar(struct lq_state *state, const char *sql, int64_t *value, bool *found,
+                             struct lq_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    int step = SQLITE_ERROR;
+
+    if (sqlite3_prepare_v2(state->sqlite, sql, -1, &statement, NULL) == SQLITE_OK) {
+        step = sqlite3_step(statement);
+        *found = step == SQLITE_ROW;
+        *value = *found ? sqlite3_column_int64(statement, 0) : 0;
+    }
+    if (step != SQLITE_ROW && step != SQLITE_DONE) {
+        const enum lq_status status = lq_state_error(state, "read", err);
+
+        sqlite3_finalize(statement);
+        return status;
+    }
+    sqlite3_finalize(statement);
+    return LQ_OK;
+}
+
+static enum lq_status connect_to(struct lq_state *state, struct lq_error *err)
+{
+    LQ_CLEANUP(lq_free) char *path = lq_path_join(state->lq_dir, "state.db");
+    int64_t version = 0;
+    bool found;
+
+    if (sqlite3_open_v2(path, &state->sqlite,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
+                            SQLITE_OPEN_NOFOLLOW,
+                        NULL) != SQLITE_OK)
+        return lq_state_error(state, "open tables", err);
+    sqlite3_busy_timeout(state->sqlite, BUSY_TIMEOUT_MS);
+    /* The write-ahead log stays when the last process leaves: copying it back would cost each
+     * short-lived lq two fsyncs. */
+    sqlite3_db_config(state->sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    LQ_TRY(exec(state, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;",
+                "set the journal mode", err));
+    LQ_TRY(scalar(state, "PRAGMA user_version", &version, &found, err));
+    if (version > SCHEMA_VERSION)
+        return lq_error_set(err, LQ_BAD_INPUT,
+                            "'%s' was written by a newer lq (version %lld of its tables)", path,
+                            (long long)version);
+    if (version < SCHEMA_VERSION)
+        LQ_TRY(exec(state, schema, "create tables", err));
+    return LQ_OK;
+}
+
+/* Move the damaged files out of the way, unless another process just did. */
+static enum lq_status set_aside(struct lq_state *state, struct lq_error *err)
+{
+    static const char *const suffixes[] = { "", "-wal", "-shm" };
+    LQ_CLEANUP(lq_close) int folder = open(state->lq_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (folder < 0 || flock(folder, LOCK_EX) != 0)
+        return lq_error_errno(err, errno, "cannot lock '%s'", state->lq_dir);
+    sqlite3_close(state->sqlite);
+    state->sqlite = NULL;
+    if (connect_to(state, NULL) == LQ_OK)
+        return LQ_OK;
+    sqlite3_close(state->sqlite);
+    state->sqlite = NULL;
+    for (size_t i = 0; i < LQ_COUNT(suffixes); i++) {
+        char from[32], to[32];
+
+        snprintf(from, sizeof from, "state.db%s", suffixes[i]);
+        snprintf(to, sizeof to, "state.db.damaged%s", suffixes[i]);
+        if (renameat(folder, from, folder, to) != 0 && errno != ENOENT)
+            return lq_error_errno(err, errno, "cannot set '%s/%s' aside", state->lq_dir, from);
+    }
+    return connect_to(state, err);
+}
+
+enum lq_status lq_state_open(struct lq_state **out, const char *lq_dir, struct lq_error *err)
+{
+    LQ_CLEANUP(lq_state_close) struct lq_state *state = lq_alloc(sizeof *state);
+    enum lq_status status;
+
+    state->lq_dir = lq_strdup(lq_dir);
+    status = connect_to(state, err);
+    if (status == LQ_CORRUPT)
+        status = set_aside(state, err);
+    if (status != LQ_OK)
+        return status;
+    *out = LQ_TAKE(state);
+    return LQ_OK;
+}
+
+void lq_state_close(struct lq_state **state)
+{
+    if (!*state)
+        return;
+    sqlite3_close((*state)->sqlite);
+    free((*state)->lq_dir);
+    free(*state);
+    *state = NULL;
+}
+
+/* nftw() has no context argument; taking an id from a new state is done once, under the write
+ * lock of state.db, by one thread of the process. */
+static int64_t largest_run_id;
+
+static int on_log_file(const char *path, const struct stat *info, int type, struct FTW *at)
+{
+    const int64_t run_id = type == FTW_F ? lq_name_run_id(path + at->base) : 0;
+
+    if (run_id > largest_run_id)
+        largest_run_id = run_id;
+    return 0;
+}
+
+enum lq_status lq_state_take_run_id(struct lq_state *state, int64_t *run_id, struct lq_error *err)
+{
+    bool found = false;
+    enum lq_status status;
+    char sql[96];
+
+    /* FULL: an id that was given out is on disk before it is used. */
+    LQ_TRY(exec(state, "PRAGMA synchronous = FULL; BEGIN IMMEDIATE", "take a run id", err));
+    status = scalar(state, "SELECT run_id FROM counter", run_id, &found, err);
+    if (status == LQ_OK && !found) {
+        LQ_CLEANUP(lq_free) char *logs = lq_path_join(state->lq_dir, "logs");
+
+        largest_run_id = 0;
+        nftw(logs, on_log_file, 16, FTW_PHYS);
+        *run_id = largest_run_id;
+    }
+    if (status == LQ_OK) {
+        *run_id += 1;
+        snprintf(sql, sizeof sql,
+                 found ? "UPDATE counter SET run_id = %lld" : "INSERT INTO counter VALUES (%lld)",
+                 (long long)*run_id);
+        status = exec(state, sql, "take a run id", err);
+    }
+    if (status != LQ_OK) {
+        if (!sqlite3_get_autocommit(state->sqlite))
+            sqlite3_exec(state->sqlite, "ROLLBACK", NULL, NULL, NULL);
+        return status;
+    }
+    return exec(state, "COMMIT; PRAGMA synchronous = NORMAL", "take a run id", err);
+}
+
+enum lq_status lq_state_add_file(struct lq_state *state, const struct lq_state_file *file,
+                                 struct lq_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    enum lq_status status = LQ_OK;
+
+    if (sqlite3_prepare_v2(state->sqlite, "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?)", -1,
+                           &statement, NULL) != SQLITE_OK ||
+        sqlite3_bind_text(statement, 1, file->path, -1, SQLITE_STATIC) != SQLITE_OK ||
+        sqlite3_bind_int64(statement, 2, file->size_bytes) != SQLITE_OK ||
+        sqlite3_bind_text(statement, 3, file->sha256, -1, SQLITE_STATIC) != SQLITE_OK ||
+        sqlite3_bind_text(statement, 4, file->run_uid, -1, SQLITE_STATIC) != SQLITE_OK ||
+        sqlite3_step(statement) != SQLITE_DONE)
+        status = lq_state_error(state, "add a file", err);
+    sqlite3_finalize(statement);
+    return status;
+}

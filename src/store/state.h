@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `.lq/state.db`: run ids, the hashes of published files, and what was synced where. Everything in
+ * it can be found again from the files, so a damaged one is set aside and made anew.
+ *
+ * Any number of processes may have it open; each call is one transaction.
+ */
+#ifndef LQ_STORE_STATE_H
+#define LQ_STORE_STATE_H
+
+#include <lq/error.h>
+#include <sqlite3.h>
+#include <stdint.h>
+
+struct lq_state;
+
+/* Open the state of the `.lq` folder `lq_dir` (borrowed), creating it when missing. */
+LQ_CHECK enum lq_status lq_state_open(struct lq_state **state, const char *lq_dir,
+                                      struct lq_error *err);
+void lq_state_close(struct lq_state **state);
+
+/*
+ * Take the next run id: above every id taken before and, when the state is new, above every id in
+ * the names of the files in logs/. Durable before it returns.
+ */
+LQ_CHECK enum lq_status lq_state_take_run_id(struct lq_state *state, int64_t *run_id,
+                                             struct lq_error *err);
+
+/* A published run file: `path` relative to `.lq/logs`. */
+struct lq_state_file {
+    const char *path;
+    int64_t size_bytes;
+    const char *sha256; /* 64 hex digits */
+    const char *run_uid;
+};
+/* Remember a file that was just published, so that nobody has to read it again for its hash. */
+LQ_CHECK enum lq_status lq_state_add_file(struct lq_state *state, const struct lq_state_file *file,
+                                          struct lq_error *err);
+
+/* The connection, for the sync room's own statements on the tables in state.c. Borrowed. */
+sqlite3 *lq_state_sqlite(struct lq_state *state);
+
+/* Fill `err` from the connection's last failure: "cannot WHAT: why". */
+enum lq_status lq_state_error(struct lq_state *state, const char *what, struct lq_error *err);
+
+#endif
