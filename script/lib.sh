@@ -95,7 +95,7 @@ fetch() {
         say "fetching $package"
         dir=$(mktemp -d -- "$cache/downloads/partial.XXXXXX")
         case $kind in
-        npm) (cd -- "$dir" && quietly npm pack --silent "$package") ;;
+        npm) (cd -- "$dir" && quietly npm pack --loglevel error "$package") ;;
         wheel) quietly pip download -q --no-deps --only-binary :all: -d "$dir" "$package" ;;
         esac || { rm -rf -- "$dir"; die "cannot fetch $package"; }
         file=$(find "$dir" -type f)
