@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Each room includes only the rooms below it, and nothing in the tree names a private path.
+cd -- "$(dirname -- "$0")/../.." || exit 1
+
+# room: what it may include besides itself, <lq/...> and the system. docs/architecture.md says why.
+declare -A may=(
+    [base]=''
+    [model]='base'
+    [parse]='base model'
+    [capture]='base model'
+    [project]='base'
+    [db]='base model'
+    [store]='base model parse capture project db'
+    [query]='base model parse capture project db store'
+    [sync]='base model parse capture project db store'
+    [cli]='base'
+)
+number=0 bad=0
+
+# report NAME PROBLEMS: one TAP line; problems are one a line.
+report() {
+    number=$((number + 1))
+    if [[ -n $2 ]]; then
+        sed 's/^/# /' <<<"$2"
+        echo "not ok $number - $1"
+        bad=1
+    else
+        echo "ok $number - $1"
+    fi
+}
+
+for path in src/*/; do
+    room=$(basename "$path")
+    allowed="$room ${may[$room]-}"
+    problems=$(grep -rnoE '^#include "[^"]+"' "$path" | while IFS= read -r line; do
+        target=${line#*\"}
+        target=${target%\"}
+        [[ " $allowed " == *" ${target%%/*} "* && $target == */* ]] ||
+            echo "$line: $room may include only: $allowed"
+    done)
+    [[ -n ${may[$room]+known} ]] || problems+="$path: not in this test's table"
+    report "includes of $room" "$problems"
+done
+
+report 'only db knows duckdb.h' \
+    "$(grep -rnE '#include [<"]duckdb' src include tests --include='*.[ch]' | grep -v '^src/db/')"
+report 'public headers include public headers only' \
+    "$(grep -rnE '^#include "' include)"
+
+# What is in git, or would be added to it.
+mapfile -t files < <({ git ls-files --cached --others --exclude-standard || find . -type f; } 2>/dev/null |
+    grep -vE '^(\./)?(tests/fixtures|build[^/]*)/')
+report 'no private paths' "$(grep -nIE '(^|[^A-Za-z0-9_.-])/(root|work)/' -- "${files[@]}")"
+report 'no package registry hosts' \
+    "$(grep -nIE 'registry\.npm''js|py''pi\.org|files\.python''hosted|deb\.deb''ian' -- "${files[@]}")"
+echo "1..$number"
+exit "$bad"
