@@ -49,6 +49,17 @@ enum lq_status lq_write_all(int fd, const void *bytes, size_t len, const char *w
     return LQ_OK;
 }
 
+/* A new folder survives a power cut only once its parent is on disk. */
+static enum lq_status sync_parent(const char *folder, struct lq_error *err)
+{
+    LQ_CLEANUP(lq_free) char *parent = lq_format("%s/..", folder);
+    LQ_CLEANUP(lq_close) int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0 || fsync(fd) != 0)
+        return lq_error_errno(err, errno, "cannot write the folder of '%s' to disk", folder);
+    return LQ_OK;
+}
+
 enum lq_status lq_mkdirs(const char *path, struct lq_error *err)
 {
     LQ_CLEANUP(lq_free) char *partial = lq_strdup(path);
@@ -60,7 +71,9 @@ enum lq_status lq_mkdirs(const char *path, struct lq_error *err)
         if (saved != '/' && saved != '\0')
             continue;
         *at = '\0';
-        if (mkdir(partial, 0777) != 0 && errno != EEXIST)
+        if (mkdir(partial, 0777) == 0)
+            LQ_TRY(sync_parent(partial, err));
+        else if (errno != EEXIST)
             return lq_error_errno(err, errno, "cannot make folder '%s'", partial);
         *at = saved;
         if (!saved)

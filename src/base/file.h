@@ -19,7 +19,8 @@ LQ_CHECK enum lq_status lq_file_read(const char *path, size_t max, struct lq_buf
 LQ_CHECK enum lq_status lq_write_all(int fd, const void *bytes, size_t len, const char *what,
                                      struct lq_error *err);
 
-/* Make the folder and its missing parents (mode 0777 less umask); an existing one is fine. */
+/* Make the folder and its missing parents (mode 0777 less umask), durably; an existing one is
+ * fine. */
 LQ_CHECK enum lq_status lq_mkdirs(const char *path, struct lq_error *err);
 
 /*

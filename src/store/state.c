@@ -176,10 +176,11 @@ static int64_t largest_run_id;
 
 static int on_log_file(const char *path, const struct stat *info, int type, struct FTW *at)
 {
-    const int64_t run_id = type == FTW_F ? lq_name_run_id(path + at->base) : 0;
+    struct lq_run_file file;
 
-    if (run_id > largest_run_id)
-        largest_run_id = run_id;
+    if (type == FTW_F && lq_name_parse_run_file(&file, lq_str_of(path + at->base)) &&
+        file.run_id > largest_run_id)
+        largest_run_id = file.run_id;
     return 0;
 }
 

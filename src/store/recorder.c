@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+/* Recording a run: log in, events aside, then Parquet and raw log published under their names. */
+#include "base/alloc.h"
+#include "base/file.h"
+#include "base/time.h"
+#include "base/uuid.h"
+#include "db/db.h"
+#include "store/names.h"
+#include "store/raw_log.h"
+#include "store/run_file.h"
+#include "store/store.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <lq/format.h>
+#include <pthread.h>
+#include <unistd.h>
+
+/* One file on its way: written under `temporary`, published as `name`, both in `folder`. */
+struct pending {
+    char *relative_folder; /* "date=2025-01-15/source=run" */
+    char *folder;          /* absolute */
+    int folder_fd;
+    char *temporary;
+    char *name;
+    bool written; /* `temporary` exists and is this run's */
+};
+
+struct lq_recorder {
+    struct lq_store *store;
+    struct lq_parser *parser;
+    struct lq_spill *events;
+    struct lq_raw_log_writer *raw_writer;
+    int raw_fd;
+    struct pending parquet, raw;
+    struct lq_sink sinks[2];
+    size_t n_sinks;
+    int64_t error_count, warning_count, pass_count, fail_count, skip_count;
+    char *path; /* of the published Parquet file, relative to the project */
+
+    bool preloading;
+    pthread_t preloader;
+    struct lq_db *db;
+    enum lq_status db_status;
+    struct lq_error db_error;
+};
+
+static void on_event(void *ctx, const struct lq_event *event)
+{
+    struct lq_recorder *recorder = ctx;
+
+    recorder->error_count += event->severity == LQ_SEVERITY_ERROR;
+    recorder->warning_count += event->severity == LQ_SEVERITY_WARNING;
+    recorder->pass_count += event->test_status == LQ_TEST_PASS;
+    recorder->fail_count +=
+        event->test_status == LQ_TEST_FAIL || event->test_status == LQ_TEST_ERROR;
+    recorder->skip_count += event->test_status == LQ_TEST_SKIP;
+    lq_spill_add(recorder->events, event);
+}
+
+static enum lq_status parse_log(void *ctx, const void *bytes, size_t len, struct lq_error *err)
+{
+    lq_parser_feed(ctx, bytes, len);
+    return LQ_OK;
+}
+
+static enum lq_status write_raw(void *ctx, const void *bytes, size_t len, struct lq_error *err)
+{
+    return lq_raw_log_write(ctx, bytes, len, err);
+}
+
+/* ---- names ---- */
+
+static char *file_name(const struct lq_run *run, enum lq_run_file_kind kind, bool with_run8)
+{
+    struct lq_buf name = LQ_BUF_INIT;
+    struct lq_run_file file = {
+        .run_id = run->run_id,
+        .name = lq_str_of(run->source_name),
+        .kind = kind,
+    };
+
+    lq_time_hhmmss(run->started_at, file.hhmmss);
+    if (with_run8)
+        snprintf(file.run8, sizeof file.run8, "%s", run->run_uid + LQ_UUID_BYTES - 1 - 8);
+    lq_name_add_run_file(&name, &file);
+    return lq_buf_detach(&name);
+}
+
+/* Name the file and open its folder below `.lq/TREE`, which is made when missing. */
+static enum lq_status pending_init(struct pending *file, const struct lq_run *run,
+                                   const char *lq_dir, const char *tree,
+                                   enum lq_run_file_kind kind, struct lq_error *err)
+{
+    LQ_CLEANUP(lq_buf_release) struct lq_buf source = LQ_BUF_INIT;
+    char date[11];
+
+    lq_time_date(run->started_at, date);
+    lq_name_add_partition(&source, lq_str_of(run->source_type));
+    file->relative_folder = lq_format("date=%s/source=%s", date, lq_buf_text(&source));
+    file->folder = lq_format("%s/%s/%s", lq_dir, tree, file->relative_folder);
+    file->name = file_name(run, kind, false);
+    /* Starts with a dot and does not end in .parquet: no reader takes it for a run. */
+    file->temporary = lq_format(".%s.tmp-%s", file->name, run->run_uid + LQ_UUID_BYTES - 1 - 8);
+    LQ_TRY(lq_mkdirs(file->folder, err));
+    file->folder_fd = open(file->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (file->folder_fd < 0)
+        return lq_error_errno(err, errno, "cannot open '%s'", file->folder);
+    return LQ_OK;
+}
+
+static void pending_release(struct pending *file)
+{
+    if (file->written && file->folder_fd >= 0)
+        unlinkat(file->folder_fd, file->temporary, 0);
+    lq_close(&file->folder_fd);
+    free(file->relative_folder);
+    free(file->folder);
+    free(file->temporary);
+    free(file->name);
+}
+
+/* Publish under the run's name or, when another run of a copied or restored project took that one,
+ * under the name with the end of the run's uid. */
+static enum lq_status pending_publish(struct pending *file, const struct lq_run *run,
+                                      enum lq_run_file_kind kind, struct lq_error *err)
+{
+    if (faccessat(file->folder_fd, file->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+        free(file->name);
+        file->name = file_name(run, kind, true);
+    }
+    file->written = false; /* gone in any case once publishing was tried */
+    return lq_file_publish(file->folder_fd, file->temporary, file->name, err);
+}
+
+/* ---- the recorder ---- */
+
+static enum lq_status open_raw(struct lq_recorder *recorder, const struct lq_run *run,
+                               struct lq_error *err)
+{
+    struct pending *raw = &recorder->raw;
+
+    LQ_TRY(pending_init(raw, run, recorder->store->project->lq_dir, "raw", LQ_RUN_FILE_LOG, err));
+    recorder->raw_fd = openat(raw->folder_fd, raw->temporary,
+                              O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    if (recorder->raw_fd < 0)
+        return lq_error_errno(err, errno, "cannot create '%s/%s'", raw->folder, raw->temporary);
+    raw->written = true;
+    LQ_TRY(lq_raw_log_writer_new(&recorder->raw_writer, recorder->raw_fd, err));
+    recorder->sinks[recorder->n_sinks++] =
+        (struct lq_sink){ .write = write_raw, .ctx = recorder->raw_writer };
+    return LQ_OK;
+}
+
+enum lq_status lq_recorder_new(struct lq_recorder **out, struct lq_store *store,
+                               const struct lq_recorder_opts *opts, struct lq_run *run,
+                               struct lq_error *err)
+{
+    LQ_CLEANUP(lq_recorder_free) struct lq_recorder *recorder = lq_alloc(sizeof *recorder);
+    const struct lq_project *project = store->project;
+
+    recorder->store = store;
+    recorder->raw_fd = recorder->raw.folder_fd = recorder->parquet.folder_fd = -1;
+    recorder->events = lq_spill_new(project->lq_dir);
+    LQ_TRY(lq_parser_new(&recorder->parser, opts->format, on_event, recorder, err));
+    recorder->sinks[recorder->n_sinks++] =
+        (struct lq_sink){ .write = parse_log, .ctx = recorder->parser };
+
+    LQ_TRY(lq_state_take_run_id(store->state, &run->run_id, err));
+    run->run_uid = lq_alloc(LQ_UUID_BYTES);
+    lq_uuid_v7(run->started_at, run->run_uid);
+    run->origin = lq_strdup(project->origin);
+    run->namespace_ = lq_strdup(project->config.namespace_);
+    run->project = lq_strdup(project->config.project);
+    run->lq_version = lq_strdup(LQ_VERSION);
+
+    LQ_TRY(pending_init(&recorder->parquet, run, project->lq_dir, "logs", LQ_RUN_FILE_PARQUET, err));
+    if (opts->keep_raw)
+        LQ_TRY(open_raw(recorder, run, err));
+    *out = LQ_TAKE(recorder);
+    return LQ_OK;
+}
+
+const struct lq_sink *lq_recorder_sinks(struct lq_recorder *recorder, size_t *n_sinks)
+{
+    *n_sinks = recorder->n_sinks;
+    return recorder->sinks;
+}
+
+static void *preload(void *ctx)
+{
+    static const struct lq_db_opts opts = { .memory_limit = "96MB" };
+    struct lq_recorder *recorder = ctx;
+
+    recorder->db_status = lq_db_open(&recorder->db, &opts, &recorder->db_error);
+    return NULL;
+}
+
+void lq_recorder_preload(struct lq_recorder *recorder)
+{
+    recorder->preloading =
+        pthread_create(&recorder->preloader, NULL, preload, recorder) == 0;
+}
+
+static enum lq_status open_db(struct lq_recorder *recorder, struct lq_error *err)
+{
+    if (recorder->preloading) {
+        pthread_join(recorder->preloader, NULL);
+        recorder->preloading = false;
+    } else if (!recorder->db) {
+        preload(recorder);
+    }
+    if (recorder->db_status != LQ_OK && err)
+        *err = recorder->db_error;
+    return recorder->db_status;
+}
+
+/* The outcome, where capturing did not settle it (timeout, interrupted). */
+static enum lq_outcome judge(const struct lq_run *run)
+{
+    if (run->outcome == LQ_OUTCOME_TIMEOUT || run->outcome == LQ_OUTCOME_INTERRUPTED)
+        return run->outcome;
+    if (run->has_exit_code && run->exit_code != 0)
+        return LQ_OUTCOME_FAIL;
+    if (!run->has_exit_code && (run->error_count > 0 || run->test_fail_count > 0))
+        return LQ_OUTCOME_FAIL;
+    return run->error_count > 0 || run->warning_count > 0 ? LQ_OUTCOME_WARN : LQ_OUTCOME_OK;
+}
+
+static enum lq_status finish_raw(struct lq_recorder *recorder, const struct lq_run *run,
+                                 struct lq_error *err)
+{
+    if (!recorder->raw_writer)
+        return LQ_OK;
+    LQ_TRY(lq_raw_log_finish(recorder->raw_writer, err));
+    return pending_publish(&recorder->raw, run, LQ_RUN_FILE_LOG, err);
+}
+
+static enum lq_status finish_parquet(struct lq_recorder *recorder, const struct lq_run *run,
+                                     struct lq_error *err)
+{
+    struct pending *file = &recorder->parquet;
+    LQ_CLEANUP(lq_free) char *temporary = lq_path_join(file->folder, file->temporary);
+    LQ_CLEANUP(lq_close) int fd = -1;
+    LQ_CLEANUP(lq_free) char *path = NULL;
+    char sha256[LQ_SHA256_HEX_BYTES];
+    struct lq_state_file row = { .sha256 = sha256, .run_uid = run->run_uid };
+
+    LQ_TRY(open_db(recorder, err));
+    file->written = true;
+    LQ_TRY(lq_run_file_write(recorder->db, temporary, run, recorder->events, err));
+    fd = openat(file->folder_fd, file->temporary, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return lq_error_errno(err, errno, "cannot open '%s'", temporary);
+    LQ_TRY(lq_file_sha256(fd, temporary, sha256, &row.size_bytes, err));
+    LQ_TRY(pending_publish(file, run, LQ_RUN_FILE_PARQUET, err));
+    path = lq_format("%s/%s", file->relative_folder, file->name);
+    row.path = path;
+    recorder->path = lq_format(".lq/logs/%s", path);
+    /* The run is on disk: a row that cannot be written is found again by sync from the file. */
+    if (lq_state_add_file(recorder->store->state, &row, NULL) != LQ_OK)
+        return LQ_OK;
+    return LQ_OK;
+}
+
+enum lq_status lq_recorder_finish(struct lq_recorder *recorder, struct lq_run *run,
+                                  struct lq_error *err)
+{
+    enum lq_status raw_status;
+    struct lq_error raw_error = { 0 };
+
+    lq_parser_finish(recorder->parser);
+    run->error_count = recorder->error_count;
+    run->warning_count = recorder->warning_count;
+    run->test_pass_count = recorder->pass_count;
+    run->test_fail_count = recorder->fail_count;
+    run->test_skip_count = recorder->skip_count;
+    run->outcome = judge(run);
+    /* The raw log first: a run that can be seen has one. Without it the run is still recorded. */
+    raw_status = finish_raw(recorder, run, &raw_error);
+    LQ_TRY(finish_parquet(recorder, run, err));
+    if (raw_status != LQ_OK && err) {
+        *err = raw_error;
+        lq_error_prefix(err, "run %lld is recorded, but not its raw log: ", (long long)run->run_id);
+    }
+    return raw_status;
+}
+
+int64_t lq_recorder_event_count(const struct lq_recorder *recorder)
+{
+    return lq_spill_count(recorder->events);
+}
+
+const char *lq_recorder_path(const struct lq_recorder *recorder)
+{
+    return recorder->path;
+}
+
+void lq_recorder_free(struct lq_recorder **out)
+{
+    struct lq_recorder *recorder = *out;
+
+    if (!recorder)
+        return;
+    if (recorder->preloading)
+        pthread_join(recorder->preloader, NULL);
+    lq_db_close(&recorder->db);
+    lq_parser_free(&recorder->parser);
+    lq_spill_free(&recorder->events);
+    lq_raw_log_writer_free(&recorder->raw_writer);
+    lq_close(&recorder->raw_fd);
+    pending_release(&recorder->parquet);
+    pending_release(&recorder->raw);
+    free(recorder->path);
+    free(recorder);
+    *out = NULL;
+}
