@@ -226,6 +226,7 @@ struct lq_rows {
     duckdb_result result;
     duckdb_data_chunk chunk;
     idx_t row, n_rows; /* in the chunk */
+    bool started;      /* the first row was handed out */
     size_t n_columns;
     struct column {
         char *name;
@@ -295,6 +296,30 @@ static enum lq_status describe(struct lq_db *db, const char *sql, struct lq_rows
     return wrap(db, sql, rows, err);
 }
 
+/* Fetch the next chunk with rows in it; none is left when rows->chunk is NULL after it. */
+static enum lq_status fetch(struct lq_rows *rows, struct lq_error *err)
+{
+    const char *message;
+
+    do {
+        if (rows->chunk)
+            duckdb_destroy_data_chunk(&rows->chunk);
+        rows->chunk = duckdb_fetch_chunk(rows->result);
+        rows->n_rows = rows->chunk ? duckdb_data_chunk_get_size(rows->chunk) : 0;
+    } while (rows->chunk && rows->n_rows == 0);
+    if (!rows->chunk) {
+        message = duckdb_result_error(&rows->result);
+        return message && *message ? lq_error_set(err, LQ_SQL, "%s", message) : LQ_OK;
+    }
+    for (size_t i = 0; i < rows->n_columns; i++) {
+        duckdb_vector vector = duckdb_data_chunk_get_vector(rows->chunk, i);
+
+        rows->columns[i].data = duckdb_vector_get_data(vector);
+        rows->columns[i].validity = duckdb_vector_get_validity(vector);
+    }
+    return LQ_OK;
+}
+
 enum lq_status lq_db_query(struct lq_db *db, enum lq_db_guard guard, const char *sql,
                            const struct lq_value *params, size_t n_params, struct lq_rows **out,
                            struct lq_error *err)
@@ -312,6 +337,8 @@ enum lq_status lq_db_query(struct lq_db *db, enum lq_db_guard guard, const char 
     LQ_TRY(bind(rows->statement, params, n_params, err));
     if (duckdb_execute_prepared_streaming(rows->statement, &rows->result))
         return lq_error_set(err, LQ_SQL, "%s", duckdb_result_error(&rows->result));
+    /* The first rows are fetched here, so that most failures come before any output. */
+    LQ_TRY(fetch(rows, err));
     *out = LQ_TAKE(rows);
     return LQ_OK;
 }
@@ -333,28 +360,12 @@ bool lq_rows_column_is_number(const struct lq_rows *rows, size_t column)
 
 enum lq_status lq_rows_next(struct lq_rows *rows, bool *more, struct lq_error *err)
 {
-    *more = true;
-    if (rows->chunk && ++rows->row < rows->n_rows)
-        return LQ_OK;
-    do {
-        if (rows->chunk)
-            duckdb_destroy_data_chunk(&rows->chunk);
-        rows->chunk = duckdb_fetch_chunk(rows->result);
+    if (rows->started && rows->chunk && ++rows->row >= rows->n_rows) {
+        LQ_TRY(fetch(rows, err));
         rows->row = 0;
-        rows->n_rows = rows->chunk ? duckdb_data_chunk_get_size(rows->chunk) : 0;
-    } while (rows->chunk && rows->n_rows == 0);
-    if (!rows->chunk) {
-        const char *message = duckdb_result_error(&rows->result);
-
-        *more = false;
-        return message && *message ? lq_error_set(err, LQ_SQL, "%s", message) : LQ_OK;
     }
-    for (size_t i = 0; i < rows->n_columns; i++) {
-        duckdb_vector vector = duckdb_data_chunk_get_vector(rows->chunk, i);
-
-        rows->columns[i].data = duckdb_vector_get_data(vector);
-        rows->columns[i].validity = duckdb_vector_get_validity(vector);
-    }
+    rows->started = true;
+    *more = rows->chunk != NULL;
     return LQ_OK;
 }
 

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Asking: which runs (scope and filters), by which reference, in SQL.
+ *
+ * lq_query_open lists the Parquet files of a scope, leaves out what filters and bad files rule out,
+ * counts every run once by its run_uid, and opens a database with the views and macros of
+ * sql/views.sql over them.
+ */
+#ifndef LQ_QUERY_H
+#define LQ_QUERY_H
+
+#include <lq/error.h>
+#include <lq/project.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct lq_query;
+struct lq_rows;
+struct lq_value;
+
+/* Which runs are asked about. Zero-initialised: the local runs of the project. */
+struct lq_scope {
+    bool include_synced;  /* this project's part of the store, beside the local runs */
+    bool global;          /* the whole store, and the local runs */
+    const char *data;     /* this store (or single Parquet file) alone */
+    const char *store;    /* the central store's folder for the two above; NULL: none */
+    const char *cache_dir; /* where unreadable files are remembered; NULL: nowhere */
+
+    /* Filters; NULL or 0: none. Texts must match exactly. */
+    const char *namespace_, *project, *hostname, *source, *name;
+    int64_t since, until; /* start of the run, microseconds UTC: since <= start < until */
+
+    /* One line about each file that is left out; may be NULL. */
+    void (*warn)(void *ctx, const char *line);
+    void *warn_ctx;
+};
+
+/*
+ * Open the runs of a scope. `project` may be NULL where there is none (scope->global, ->data).
+ * Filters that name no run are no error: the views are empty.
+ * LQ_OK; LQ_BAD_INPUT: a source that lq cannot read (s3://), credentials in it; LQ_NOT_FOUND: no
+ * such folder; LQ_SQL, LQ_IO, LQ_DENIED.
+ */
+LQ_CHECK enum lq_status lq_query_open(struct lq_query **query, const struct lq_project *project,
+                                      const struct lq_scope *scope, struct lq_error *err);
+
+/* Parse the log `path` ("-": standard input) and open its events in the same views, as one run
+ * without id. `format`: as in lq_parser_new. */
+LQ_CHECK enum lq_status lq_query_open_log(struct lq_query **query, const char *path,
+                                          const char *format, struct lq_error *err);
+
+/* Number of runs in the scope. */
+int64_t lq_query_run_count(const struct lq_query *query);
+
+/*
+ * Run one query with `params` bound to $1, $2, … (db/db.h describes values and rows). A file that
+ * turns out to be damaged is left out with a warning, and the query starts again.
+ *   user_sql  the text comes from the user: queries only
+ */
+LQ_CHECK enum lq_status lq_query_run(struct lq_query *query, bool user_sql, const char *sql,
+                                     const struct lq_value *params, size_t n_params,
+                                     struct lq_rows **rows, struct lq_error *err);
+
+void lq_query_close(struct lq_query **query);
+
+/* A run, or an event of it, that a reference names. Texts are owned. */
+struct lq_ref {
+    char *run_ref;    /* as this scope prints the run: "5", "ns/proj@host:5" */
+    char *run_uid;    /* NULL in files of other tools */
+    char *file;       /* the Parquet file */
+    int64_t run_id;
+    int64_t event_id; /* 0: the run itself */
+};
+
+/*
+ * Find what a reference names: "5" a run, "5:3" an event; "build" the newest run of that name,
+ * "build:3" its event, "build:~1" the run before, "~1" the run before the newest; a run_uid or its
+ * last 8 digits (":3" may follow); each with "ns/proj@host:" in front, escaped as in folder names.
+ * LQ_OK; LQ_NOT_FOUND; LQ_BAD_INPUT: several runs fit (err->detail lists them, a line each) or the
+ * text is no reference.
+ */
+LQ_CHECK enum lq_status lq_query_find(struct lq_query *query, const char *text, struct lq_ref *ref,
+                                      struct lq_error *err);
+void lq_ref_release(struct lq_ref *ref);
+
+/*
+ * The raw log of the run in the Parquet file `file`: beside a local run, or in the store if it was
+ * synced. The caller's path.
+ * LQ_NOT_FOUND: not kept, pruned, or not synced (the message says which places were tried).
+ */
+LQ_CHECK enum lq_status lq_query_raw_log(const char *file, char **path, struct lq_error *err);
+
+#endif

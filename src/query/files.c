@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/* Listing the Parquet files of a scope. */
+#include "query/files.h"
+#include "base/alloc.h"
+#include "base/file.h"
+#include "base/time.h"
+#include "store/names.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Deeper than any store; an end to folders that contain themselves by a mount. */
+#define MAX_DEPTH 16
+
+struct walk {
+    struct lq_file_list *list;
+    const struct lq_scope *scope;
+    bool in_store;
+    /* "namespace=N" …: a partition folder of that key with another value is skipped. */
+    char *wanted[4];
+    size_t n_wanted;
+    char since[11], until[11]; /* dates, "" without bound */
+    sqlite3 *unreadable;       /* NULL: none remembered */
+};
+
+void lq_file_list_release(struct lq_file_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->files[i].path);
+    free(list->files);
+    *list = (struct lq_file_list){ 0 };
+}
+
+void lq_file_warn(const struct lq_scope *scope, const char *path, const char *reason)
+{
+    LQ_CLEANUP(lq_free) char *line = lq_format("left out '%s': %s", path, reason);
+
+    if (scope->warn)
+        scope->warn(scope->warn_ctx, line);
+}
+
+/* ---- files that the engine could not read ---- */
+
+static sqlite3 *open_unreadable(const struct lq_scope *scope, int flags)
+{
+    LQ_CLEANUP(lq_free) char *path = NULL;
+    sqlite3 *sqlite = NULL;
+
+    if (!scope->cache_dir)
+        return NULL;
+    path = lq_path_join(scope->cache_dir, "unreadable.db");
+    if (!(flags & SQLITE_OPEN_CREATE) && access(path, F_OK) != 0)
+        return NULL;
+    if ((flags & SQLITE_OPEN_CREATE) && lq_mkdirs(scope->cache_dir, NULL) != LQ_OK)
+        return NULL;
+    if (sqlite3_open_v2(path, &sqlite, flags, NULL) == SQLITE_OK) {
+        sqlite3_busy_timeout(sqlite, 1000);
+        return sqlite;
+    }
+    sqlite3_close(sqlite);
+    return NULL;
+}
+
+/* Run `sql` with the path, size and modification time of a file; true when it gave a row. */
+static bool about_file(sqlite3 *sqlite, const char *sql, const char *path, const struct stat *info)
+{
+    const int64_t mtime_ns =
+        (int64_t)info->st_mtim.tv_sec * 1000000000 + info->st_mtim.tv_nsec;
+    sqlite3_stmt *statement = NULL;
+    bool row = false;
+
+    if (sqlite3_prepare_v2(sqlite, sql, -1, &statement, NULL) == SQLITE_OK) {
+        sqlite3_bind_text(statement, 1, path, -1, SQLITE_STATIC);
+        sqlite3_bind_int64(statement, 2, info->st_size);
+        sqlite3_bind_int64(statement, 3, mtime_ns);
+        row = sqlite3_step(statement) == SQLITE_ROW;
+    }
+    sqlite3_finalize(statement);
+    return row;
+}
+
+void lq_file_set_unreadable(const char *path, const struct lq_scope *scope)
+{
+    sqlite3 *sqlite = open_unreadable(scope, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+    struct stat info;
+
+    if (sqlite && stat(path, &info) == 0) {
+        sqlite3_exec(sqlite,
+                     "CREATE TABLE IF NOT EXISTS file (path TEXT PRIMARY KEY, size_bytes INTEGER, "
+                     "mtime_ns INTEGER)",
+                     NULL, NULL, NULL);
+        about_file(sqlite, "INSERT OR REPLACE INTO file VALUES (?, ?, ?)", path, &info);
+    }
+    sqlite3_close(sqlite);
+}
+
+/* Why a file cannot be a Parquet file, NULL when it can: the magic at both ends and a footer that
+ * fits between (Apache Parquet format, "File format"). */
+static const char *not_parquet(int fd, const struct stat *info)
+{
+    unsigned char head[4], tail[8];
+    uint32_t footer_bytes;
+
+    if (info->st_size == 0)
+        return "empty";
+    if (info->st_size < 12 || pread(fd, head, 4, 0) != 4 ||
+        pread(fd, tail, 8, info->st_size - 8) != 8 || memcmp(head, "PAR1", 4) != 0)
+        return "not a Parquet file";
+    if (memcmp(tail + 4, "PAR1", 4) != 0)
+        return "torn: the end of the Parquet file is missing";
+    footer_bytes = tail[0] | (uint32_t)tail[1] << 8 | (uint32_t)tail[2] << 16 |
+                   (uint32_t)tail[3] << 24;
+    return (int64_t)footer_bytes > info->st_size - 12 ? "damaged: impossible footer size" : NULL;
+}
+
+static void add_file(struct walk *walk, int folder_fd, const char *name, const char *path)
+{
+    /* NONBLOCK: a FIFO of that name must not hang us. */
+    LQ_CLEANUP(lq_close)
+    int fd = openat(folder_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    struct stat info;
+    const char *reason;
+
+    if (fd < 0 || fstat(fd, &info) != 0) {
+        if (errno != ENOENT && errno != ELOOP)
+            lq_file_warn(walk->scope, path, strerror(errno));
+        return;
+    }
+    if (!S_ISREG(info.st_mode))
+        return;
+    reason = not_parquet(fd, &info);
+    if (!reason && walk->unreadable &&
+        about_file(walk->unreadable,
+                   "SELECT 1 FROM file WHERE path = ? AND size_bytes = ? AND mtime_ns = ?", path,
+                   &info))
+        reason = "unreadable when last tried";
+    if (reason) {
+        lq_file_warn(walk->scope, path, reason);
+        return;
+    }
+    LQ_GROW(walk->list->files, walk->list->count, walk->list->capacity);
+    walk->list->files[walk->list->count++] =
+        (struct lq_file){ .path = lq_strdup(path), .in_store = walk->in_store };
+}
+
+/* Whether the filters rule out everything below a folder of this name. */
+static bool pruned(const struct walk *walk, const char *name)
+{
+    if (name[0] == '_')
+        return true;
+    if (strncmp(name, "date=", 5) == 0)
+        return (walk->since[0] && strcmp(name + 5, walk->since) < 0) ||
+               (walk->until[0] && strcmp(name + 5, walk->until) > 0);
+    for (size_t i = 0; i < walk->n_wanted; i++) {
+        const size_t key_len = (size_t)(strchr(walk->wanted[i], '=') - walk->wanted[i]) + 1;
+
+        if (strncmp(name, walk->wanted[i], key_len) == 0 && strcmp(name, walk->wanted[i]) != 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_folder(int folder_fd, const struct dirent *entry)
+{
+    struct stat info;
+
+    if (entry->d_type != DT_UNKNOWN)
+        return entry->d_type == DT_DIR;
+    return fstatat(folder_fd, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISDIR(info.st_mode);
+}
+
+static enum lq_status walk_folder(struct walk *walk, int parent_fd, const char *name,
+                                  const char *path, int depth, struct lq_error *err)
+{
+    const int fd = openat(parent_fd, name,
+                          O_RDONLY | O_DIRECTORY | O_CLOEXEC | (depth > 0 ? O_NOFOLLOW : 0));
+    DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+    const struct dirent *entry;
+    enum lq_status status = LQ_OK;
+
+    if (!folder) {
+        status = lq_error_errno(err, errno, "cannot read folder '%s'", path);
+        if (fd >= 0)
+            close(fd);
+        return status;
+    }
+    while (status == LQ_OK && (entry = readdir(folder))) {
+        LQ_CLEANUP(lq_free) char *below = NULL;
+
+        if (entry->d_name[0] == '.')
+            continue;
+        below = lq_path_join(path, entry->d_name);
+        if (is_folder(fd, entry)) {
+            if (depth < MAX_DEPTH && !pruned(walk, entry->d_name))
+                status = walk_folder(walk, fd, entry->d_name, below, depth + 1, err);
+            if (status == LQ_NOT_FOUND) /* removed while we looked */
+                status = LQ_OK;
+        } else if (lq_str_ends(lq_str_of(entry->d_name), LQ_STR(".parquet"))) {
+            add_file(walk, fd, entry->d_name, below);
+        }
+    }
+    closedir(folder);
+    return status;
+}
+
+static void want(struct walk *walk, const char *key, const char *value)
+{
+    struct lq_buf text = LQ_BUF_INIT;
+
+    if (!value)
+        return;
+    lq_buf_addf(&text, "%s=", key);
+    lq_name_add_partition(&text, lq_str_of(value));
+    walk->wanted[walk->n_wanted++] = lq_buf_detach(&text);
+}
+
+enum lq_status lq_file_list_add(struct lq_file_list *list, const char *folder, bool in_store,
+                                bool missing_ok, const struct lq_scope *scope,
+                                struct lq_error *err)
+{
+    struct walk walk = { .list = list, .scope = scope, .in_store = in_store };
+    struct lq_error reason = { 0 };
+    struct stat info;
+    enum lq_status status;
+
+    want(&walk, "namespace", scope->namespace_);
+    want(&walk, "project", scope->project);
+    want(&walk, "hostname", scope->hostname);
+    want(&walk, "source", scope->source);
+    if (scope->since)
+        lq_time_date(scope->since, walk.since);
+    if (scope->until)
+        lq_time_date(scope->until - 1, walk.until);
+    walk.unreadable = open_unreadable(scope, SQLITE_OPEN_READONLY);
+    if (stat(folder, &info) == 0 && S_ISREG(info.st_mode)) {
+        add_file(&walk, AT_FDCWD, folder, folder);
+        status = LQ_OK;
+    } else {
+        status = walk_folder(&walk, AT_FDCWD, folder, folder, 0, &reason);
+    }
+    sqlite3_close(walk.unreadable);
+    for (size_t i = 0; i < walk.n_wanted; i++)
+        free(walk.wanted[i]);
+    if (status == LQ_NOT_FOUND && missing_ok)
+        return LQ_OK;
+    if (status != LQ_OK && err)
+        *err = reason;
+    return status;
+}

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: MIT */
+/* Opening a scope: files to run rows, each run once, then views over them. */
+#include "query/query.h"
+#include "base/alloc.h"
+#include "base/file.h"
+#include "model/columns.h"
+#include "store/names.h"
+#include <sys/stat.h>
+
+/* From this many files on a second thread pays for itself. */
+#define FILES_PER_THREAD 32
+
+static const struct {
+    const char *name, *type;
+} columns[] = {
+#define X(name, type, rows, text) { #name, type },
+    LQ_COLUMNS(X)
+#undef X
+};
+
+/* ---- the files as a relation: lq_files(file, place) ---- */
+
+static const struct lq_source_column file_columns[] = { { "file", LQ_VALUE_TEXT },
+                                                        { "place", LQ_VALUE_TEXT } };
+
+static enum lq_status files_rewind(void *ctx, struct lq_error *err)
+{
+    struct lq_query *query = ctx;
+
+    query->next_file = 0;
+    return LQ_OK;
+}
+
+static enum lq_status files_next(void *ctx, struct lq_value *row, bool *more, struct lq_error *err)
+{
+    struct lq_query *query = ctx;
+    const struct lq_file *file = &query->files.files[query->next_file];
+
+    *more = query->next_file < query->files.count;
+    if (!*more)
+        return LQ_OK;
+    row[0] = lq_value_text(file->path);
+    row[1] = lq_value_text(file->in_store ? "store" : "local");
+    query->next_file++;
+    return LQ_OK;
+}
+
+/* ---- reading ---- */
+
+/*
+ * SELECT every column of the schema with its type from the files in the variable lq_paths. One
+ * file with another type would change a column of the whole union, hence the casts; a relation
+ * without rows supplies the columns that no file has.
+ */
+static void add_typed_select(struct lq_buf *sql, bool any_files)
+{
+    lq_buf_adds(sql, "SELECT ");
+    for (size_t i = 0; i < LQ_COUNT(columns); i++)
+        lq_buf_addf(sql, "TRY_CAST(%s AS %s) AS %s, ", columns[i].name, columns[i].type,
+                    columns[i].name);
+    lq_buf_adds(sql, "lq_file AS file FROM (SELECT ");
+    for (size_t i = 0; i < LQ_COUNT(columns); i++)
+        lq_buf_addf(sql, "NULL::%s AS %s, ", columns[i].type, columns[i].name);
+    lq_buf_adds(sql, "NULL::VARCHAR AS lq_file WHERE false");
+    if (any_files)
+        lq_buf_adds(sql, " UNION ALL BY NAME SELECT * FROM read_parquet(getvariable('lq_paths'), "
+                         "union_by_name = true, hive_partitioning = false, filename = 'lq_file')");
+    lq_buf_adds(sql, ")");
+}
+
+/* A file without run_uid was not written by this lq: its path stands in. */
+static const char run_identity[] = "coalesce(run_uid, file)";
+
+/* Run rows of all files; a run that lies in several counts once, local copies first. */
+static void add_load(struct lq_buf *sql, bool any_files)
+{
+    lq_buf_adds(sql, "CREATE TEMP TABLE lq_run_rows AS SELECT r.run_id::VARCHAR AS ref, r.*, f.place "
+                     "FROM (");
+    add_typed_select(sql, any_files);
+    lq_buf_adds(sql, " WHERE event_id IS NULL AND (run_uid IS NOT NULL OR run_id IS NOT NULL)) r "
+                     "JOIN lq_files f USING (file) WHERE "
+                     "($1::VARCHAR IS NULL OR namespace = $1) AND "
+                     "($2::VARCHAR IS NULL OR project = $2) AND "
+                     "($3::VARCHAR IS NULL OR hostname = $3) AND "
+                     "($4::VARCHAR IS NULL OR source_type = $4) AND "
+                     "($5::VARCHAR IS NULL OR source_name = $5) AND "
+                     "($6::TIMESTAMPTZ IS NULL OR started_at >= $6) AND "
+                     "($7::TIMESTAMPTZ IS NULL OR started_at < $7) ");
+    lq_buf_addf(sql, "QUALIFY row_number() OVER (PARTITION BY %s ORDER BY place, file) = 1",
+                run_identity);
+}
+
+static enum lq_status set_paths(struct lq_query *query, const char *relation, struct lq_error *err)
+{
+    LQ_CLEANUP(lq_free) char *sql =
+        lq_format("SET VARIABLE lq_paths = (SELECT list(file ORDER BY file) FROM %s)", relation);
+
+    return lq_db_script(query->db, sql, err);
+}
+
+static struct lq_value time_or_null(int64_t time)
+{
+    return time ? lq_value_time(time) : (struct lq_value){ .kind = LQ_VALUE_NULL };
+}
+
+static enum lq_status load_runs(struct lq_query *query, struct lq_error *err)
+{
+    const struct lq_scope *scope = &query->scope;
+    const struct lq_value params[] = {
+        lq_value_text(scope->namespace_), lq_value_text(scope->project),
+        lq_value_text(scope->hostname),   lq_value_text(scope->source),
+        lq_value_text(scope->name),       time_or_null(scope->since),
+        time_or_null(scope->until),
+    };
+    LQ_CLEANUP(lq_buf_release) struct lq_buf sql = LQ_BUF_INIT;
+
+    LQ_TRY(lq_db_script(query->db,
+                        "DROP TABLE IF EXISTS lq_run_rows; DROP TABLE IF EXISTS lq_files; "
+                        "CREATE TEMP TABLE lq_files AS SELECT * FROM lq_file_rows()",
+                        err));
+    LQ_TRY(set_paths(query, "lq_files", err));
+    add_load(&sql, query->files.count > 0);
+    return lq_db_exec(query->db, lq_buf_text(&sql), params, LQ_COUNT(params), err);
+}
+
+/* ---- damaged files ---- */
+
+/* Whether the engine can read all of one file. */
+static bool readable(struct lq_query *query, const struct lq_file *file, struct lq_error *err)
+{
+    LQ_CLEANUP(lq_buf_release) struct lq_buf sql = LQ_BUF_INIT;
+    const struct lq_value path = lq_value_text(file->path);
+    LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
+    bool more;
+
+    lq_buf_adds(&sql, "WITH typed AS (SELECT ");
+    for (size_t i = 0; i < LQ_COUNT(columns); i++)
+        lq_buf_addf(&sql, "%sNULL::%s AS %s", i ? ", " : "", columns[i].type, columns[i].name);
+    lq_buf_adds(&sql, " WHERE false UNION ALL BY NAME SELECT * FROM read_parquet($1, "
+                      "hive_partitioning = false)) SELECT count(*), max(hash(COLUMNS(*))) "
+                      "FROM typed");
+    return lq_db_query(query->db, LQ_DB_ANY, lq_buf_text(&sql), &path, 1, &rows, err) == LQ_OK &&
+           lq_rows_next(rows, &more, err) == LQ_OK;
+}
+
+/* Take the files out that cannot be read; false when there is none, so that trying again is of no
+ * use. */
+static bool drop_unreadable(struct lq_query *query)
+{
+    struct lq_file_list *list = &query->files;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < list->count; i++) {
+        struct lq_error reason = { 0 };
+
+        if (readable(query, &list->files[i], &reason)) {
+            list->files[kept++] = list->files[i];
+            continue;
+        }
+        lq_file_warn(&query->scope, list->files[i].path, reason.message);
+        lq_file_set_unreadable(list->files[i].path, &query->scope);
+        free(list->files[i].path);
+    }
+    if (kept == list->count)
+        return false;
+    list->count = kept;
+    return true;
+}
+
+/* ---- references ---- */
+
+/* Call every run of one project and host "ns/proj@host:5", escaped as in folder names. */
+static enum lq_status name_runs_of(struct lq_query *query, char *const origin[3],
+                                   struct lq_error *err)
+{
+    static const char separators[] = { '/', '@', ':' };
+    LQ_CLEANUP(lq_buf_release) struct lq_buf prefix = LQ_BUF_INIT;
+
+    for (size_t i = 0; i < LQ_COUNT(separators); i++) {
+        lq_name_add_partition(&prefix, lq_str_of(origin[i] ? origin[i] : ""));
+        lq_buf_addc(&prefix, separators[i]);
+    }
+    return lq_db_exec(query->db,
+                      "UPDATE lq_run_rows SET ref = $4 || run_id WHERE "
+                      "namespace IS NOT DISTINCT FROM $1 AND project IS NOT DISTINCT FROM $2 AND "
+                      "hostname IS NOT DISTINCT FROM $3",
+                      (const struct lq_value[]){ lq_value_text(origin[0]), lq_value_text(origin[1]),
+                                                 lq_value_text(origin[2]),
+                                                 lq_value_text(lq_buf_text(&prefix)) },
+                      4, err);
+}
+
+static enum lq_status name_runs_globally(struct lq_query *query, struct lq_error *err)
+{
+    LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
+    char *(*origins)[3] = NULL;
+    size_t count = 0, capacity = 0;
+    enum lq_status status;
+    bool more = true;
+
+    LQ_TRY(lq_db_query(query->db, LQ_DB_ANY,
+                       "SELECT DISTINCT namespace, project, hostname FROM lq_run_rows", NULL, 0,
+                       &rows, err));
+    while ((status = lq_rows_next(rows, &more, err)) == LQ_OK && more) {
+        LQ_GROW(origins, count, capacity);
+        for (size_t i = 0; i < 3; i++)
+            origins[count][i] = lq_rows_get_text(rows, i);
+        count++;
+    }
+    lq_rows_free(&rows);
+    for (size_t i = 0; i < count; i++) {
+        if (status == LQ_OK)
+            status = name_runs_of(query, origins[i], err);
+        for (size_t k = 0; k < 3; k++)
+            free(origins[i][k]);
+    }
+    free(origins);
+    return status;
+}
+
+/* ---- opening ---- */
+
+enum lq_status lq_query_add_views(struct lq_query *query, struct lq_error *err)
+{
+    return lq_db_script(query->db, lq_sql_views, err);
+}
+
+enum lq_status lq_query_add_log_relations(struct lq_query *query, const char *path,
+                                          struct lq_error *err)
+{
+    LQ_CLEANUP(lq_buf_release) struct lq_buf sql = LQ_BUF_INIT;
+    const struct lq_value file = lq_value_text(path);
+
+    lq_buf_adds(&sql, "CREATE TEMP TABLE lq_run_rows AS SELECT NULL::VARCHAR AS ref, ");
+    for (size_t i = 0; i < LQ_COUNT(columns); i++)
+        lq_buf_addf(&sql, "NULL::%s AS %s, ", columns[i].type, columns[i].name);
+    lq_buf_adds(&sql, "$1 AS file, 'log' AS place");
+    LQ_TRY(lq_db_exec(query->db, lq_buf_text(&sql), &file, 1, err));
+    lq_buf_clear(&sql);
+    lq_buf_adds(&sql, "CREATE TEMP VIEW lq_event_rows AS SELECT e.*, r.file FROM ("
+                      "SELECT * FROM lq_log_rows() UNION ALL BY NAME SELECT ");
+    for (size_t i = 0; i < LQ_COUNT(columns); i++)
+        lq_buf_addf(&sql, "%sNULL::%s AS %s", i ? ", " : "", columns[i].type, columns[i].name);
+    lq_buf_adds(&sql, " WHERE false) e, lq_run_rows r");
+    return lq_db_script(query->db, lq_buf_text(&sql), err);
+}
+
+/* The events of the runs that were selected. */
+static enum lq_status add_event_rows(struct lq_query *query, struct lq_error *err)
+{
+    LQ_CLEANUP(lq_buf_release) struct lq_buf sql = LQ_BUF_INIT;
+
+    LQ_TRY(set_paths(query, "lq_run_rows", err));
+    lq_buf_adds(&sql, "CREATE OR REPLACE TEMP VIEW lq_event_rows AS SELECT * FROM (");
+    add_typed_select(&sql, lq_query_run_count(query) > 0);
+    lq_buf_adds(&sql, ") WHERE event_id IS NOT NULL");
+    return lq_db_script(query->db, lq_buf_text(&sql), err);
+}
+
+static enum lq_status load(struct lq_query *query, struct lq_error *err)
+{
+    LQ_TRY(load_runs(query, err));
+    if (query->global_refs)
+        LQ_TRY(name_runs_globally(query, err));
+    return add_event_rows(query, err);
+}
+
+/* Load; when a damaged file is in the way, without it. */
+static enum lq_status load_readable(struct lq_query *query, struct lq_error *err)
+{
+    enum lq_status status = load(query, err);
+
+    if (status == LQ_SQL && drop_unreadable(query))
+        status = load(query, err);
+    return status;
+}
+
+static enum lq_status list_files(struct lq_query *query, const struct lq_project *project,
+                                 struct lq_error *err)
+{
+    const struct lq_scope *scope = &query->scope;
+
+    if (scope->data)
+        return lq_file_list_add(&query->files, scope->data, true, false, scope, err);
+    if (project) {
+        LQ_CLEANUP(lq_free) char *logs = lq_path_join(project->lq_dir, "logs");
+
+        LQ_TRY(lq_file_list_add(&query->files, logs, false, true, scope, err));
+    }
+    if (scope->global && scope->store)
+        return lq_file_list_add(&query->files, scope->store, true, true, scope, err);
+    if (scope->include_synced && scope->store && project) {
+        LQ_CLEANUP(lq_buf_release) struct lq_buf part = LQ_BUF_INIT;
+
+        lq_buf_addf(&part, "%s/namespace=", scope->store);
+        lq_name_add_partition(&part, lq_str_of(project->config.namespace_));
+        lq_buf_adds(&part, "/project=");
+        lq_name_add_partition(&part, lq_str_of(project->config.project));
+        return lq_file_list_add(&query->files, lq_buf_text(&part), true, true, scope, err);
+    }
+    return LQ_OK;
+}
+
+static enum lq_status check_source(const char *source, struct lq_error *err)
+{
+    if (!source)
+        return LQ_OK;
+    if (lq_destination_has_credentials(source))
+        return lq_error_set(err, LQ_BAD_INPUT,
+                            "a source must not hold credentials: give them in the environment");
+    if (strstr(source, "://"))
+        return lq_error_set(err, LQ_BAD_INPUT, "cannot read '%s': only folders can be read so far",
+                            source);
+    return LQ_OK;
+}
+
+enum lq_status lq_query_open(struct lq_query **out, const struct lq_project *project,
+                             const struct lq_scope *scope, struct lq_error *err)
+{
+    LQ_CLEANUP(lq_query_close) struct lq_query *query = lq_alloc(sizeof *query);
+    struct lq_db_opts opts = { .threads = 1 };
+
+    query->source = (struct lq_source){ file_columns, LQ_COUNT(file_columns), files_rewind,
+                                        files_next, query };
+    query->scope = *scope;
+    query->global_refs = scope->global || scope->include_synced || scope->data;
+    LQ_TRY(check_source(scope->data, err));
+    if (scope->global || scope->include_synced)
+        LQ_TRY(check_source(scope->store, err));
+    LQ_TRY(list_files(query, project, err));
+    if (query->files.count > FILES_PER_THREAD)
+        opts.threads = 2;
+    LQ_TRY(lq_db_open(&query->db, &opts, err));
+    LQ_TRY(lq_db_add_source(query->db, "lq_file_rows", &query->source, err));
+    LQ_TRY(load_readable(query, err));
+    LQ_TRY(lq_query_add_views(query, err));
+    *out = LQ_TAKE(query);
+    return LQ_OK;
+}
+
+/* Whether an engine error can come from a file, rather than from the statement itself. */
+static bool may_be_damage(const struct lq_error *err)
+{
+    static const char *const statement_errors[] = { "Parser Error", "Binder Error",
+                                                    "Catalog Error" };
+
+    for (size_t i = 0; i < LQ_COUNT(statement_errors); i++) {
+        if (strncmp(err->message, statement_errors[i], strlen(statement_errors[i])) == 0)
+            return false;
+    }
+    return true;
+}
+
+int64_t lq_query_run_count(const struct lq_query *query)
+{
+    LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
+    bool more;
+
+    if (lq_db_query(query->db, LQ_DB_ANY, "SELECT count(*) FROM lq_run_rows", NULL, 0, &rows,
+                    NULL) != LQ_OK ||
+        lq_rows_next(rows, &more, NULL) != LQ_OK)
+        return 0;
+    return lq_rows_get_int(rows, 0);
+}
+
+enum lq_status lq_query_run(struct lq_query *query, bool user_sql, const char *sql,
+                            const struct lq_value *params, size_t n_params, struct lq_rows **rows,
+                            struct lq_error *err)
+{
+    const enum lq_db_guard guard = user_sql ? LQ_DB_SELECT : LQ_DB_ANY;
+    struct lq_error first = { 0 };
+    enum lq_status status = lq_db_query(query->db, guard, sql, params, n_params, rows, &first);
+
+    if (status == LQ_SQL && may_be_damage(&first) && drop_unreadable(query)) {
+        LQ_TRY(load(query, err));
+        return lq_db_query(query->db, guard, sql, params, n_params, rows, err);
+    }
+    if (status != LQ_OK && err)
+        *err = first;
+    return status;
+}
+
+void lq_query_close(struct lq_query **out)
+{
+    struct lq_query *query = *out;
+
+    if (!query)
+        return;
+    lq_db_close(&query->db);
+    lq_file_list_release(&query->files);
+    lq_spill_free(&query->events);
+    free(query);
+    *out = NULL;
+}

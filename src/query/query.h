@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of this room share: an open query. */
+#ifndef LQ_QUERY_QUERY_H
+#define LQ_QUERY_QUERY_H
+
+#include "db/db.h"
+#include "query/files.h"
+#include "store/spill.h"
+#include <lq/query.h>
+
+struct lq_query {
+    struct lq_db *db;
+    struct lq_scope scope; /* texts borrowed from the caller, who keeps them */
+    struct lq_file_list files;
+    bool global_refs;       /* runs are called ns/proj@host:5 here, not 5 */
+    size_t next_file;        /* of the list, handed out next */
+    struct lq_spill *events; /* of a log that was parsed directly */
+    int64_t event_id;        /* of them, handed out last */
+    struct lq_source source; /* over the files, or over the events */
+};
+
+/* Make the views and macros over lq_run_rows and lq_event_rows. */
+LQ_CHECK enum lq_status lq_query_add_views(struct lq_query *query, struct lq_error *err);
+
+/* Make lq_run_rows and lq_event_rows over the source lq_log_rows(), the events of the log `path`. */
+LQ_CHECK enum lq_status lq_query_add_log_relations(struct lq_query *query, const char *path,
+                                                   struct lq_error *err);
+
+/* sql/views.sql */
+extern const char lq_sql_views[];
+
+#endif
