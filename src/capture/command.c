@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: MIT */
+/* Start the command, pass signals and window changes on, keep its deadline, collect its end. */
+#include "base/alloc.h"
+#include "base/time.h"
+#include "capture/pump.h"
+#include "capture/signals.h"
+#include "capture/tee.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/ioctl.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+enum {
+    PIPE_BYTES = 1024 * 1024, /* fewer switches between the command and lq */
+    KILL_AFTER_MS = 5000,
+    EXIT_TIMEOUT = 124,
+    EXIT_CANNOT_RUN = 126,
+    EXIT_NOT_FOUND = 127,
+};
+
+/*
+ * A running command.
+ *
+ * Where lq has a controlling terminal the command stays in lq's own process group: it may read the
+ * keyboard, Ctrl-C, Ctrl-Z and hang-ups reach it from the terminal exactly as without lq, `fg` and
+ * `bg` work, and no state of the terminal is lq's to restore. Signals sent to lq alone then go to
+ * the tree of its descendants, since the group may hold others (a script, the rest of a pipeline).
+ * Without a controlling terminal (CI, services) it gets a group of its own, which is signalled.
+ */
+struct command {
+    pid_t pid;
+    int pid_fd;
+    bool own_group;
+    int terminal_fd; /* the command's pseudo terminal, for window changes; -1: none */
+    int64_t deadline; /* monotonic, of the next step against it; 0: none */
+};
+
+/* What the command writes to, and what lq reads of it. */
+struct plumbing {
+    int child_out, child_err;
+    struct lq_tee_stream streams[LQ_TEE_STREAMS];
+    size_t n_streams;
+    int terminal_fd;
+};
+
+#define PLUMBING_INIT                                                                              \
+    {                                                                                              \
+        .child_out = -1, .child_err = -1, .streams = { { -1, -1 }, { -1, -1 } }, .terminal_fd = -1 \
+    }
+
+static void plumbing_release(struct plumbing *plumbing)
+{
+    if (plumbing->child_err != plumbing->child_out)
+        lq_close(&plumbing->child_err);
+    lq_close(&plumbing->child_out);
+    for (size_t i = 0; i < LQ_TEE_STREAMS; i++)
+        lq_close(&plumbing->streams[i].in);
+    lq_close(&plumbing->terminal_fd);
+}
+
+static enum lq_status add_pipe(struct plumbing *plumbing, int out, int *child_end,
+                               struct lq_error *err)
+{
+    int ends[2];
+
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return lq_error_set(err, LQ_IO, "cannot make a pipe: %s", strerror(errno));
+    fcntl(ends[0], F_SETPIPE_SZ, PIPE_BYTES); /* refused when the user's quota is used up: fine */
+    plumbing->streams[plumbing->n_streams++] = (struct lq_tee_stream){ ends[0], out };
+    *child_end = ends[1];
+    return LQ_OK;
+}
+
+/* A pseudo terminal with the size and settings of ours, but for output processing: the command's
+ * bytes arrive as they are, and our terminal does to them what it always does. */
+static enum lq_status add_terminal(struct plumbing *plumbing, int out, struct lq_error *err)
+{
+    int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    struct termios settings;
+    struct winsize size;
+
+    if (fd < 0 || grantpt(fd) != 0 || unlockpt(fd) != 0 ||
+        (plumbing->child_out = ioctl(fd, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC)) < 0) {
+        const int failure = errno;
+
+        lq_close(&fd);
+        return lq_error_set(err, LQ_IO, "cannot make a pseudo terminal: %s", strerror(failure));
+    }
+    plumbing->streams[plumbing->n_streams++] = (struct lq_tee_stream){ fd, out };
+    plumbing->terminal_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (tcgetattr(STDOUT_FILENO, &settings) == 0 || tcgetattr(fd, &settings) == 0) {
+        settings.c_oflag &= ~(tcflag_t)OPOST;
+        tcsetattr(plumbing->child_out, TCSANOW, &settings);
+    }
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
+        ioctl(fd, TIOCSWINSZ, &size);
+    return LQ_OK;
+}
+
+/* Whether standard output and standard error lead to one place (2>&1, one terminal). */
+static bool outputs_are_one(void)
+{
+    struct stat out, err;
+
+    return fstat(STDOUT_FILENO, &out) == 0 && fstat(STDERR_FILENO, &err) == 0 &&
+           out.st_dev == err.st_dev && out.st_ino == err.st_ino;
+}
+
+static enum lq_status plumb(struct plumbing *plumbing, bool quiet, struct lq_error *err)
+{
+    const int out = quiet ? -1 : STDOUT_FILENO;
+
+    if (isatty(STDOUT_FILENO))
+        LQ_TRY(add_terminal(plumbing, out, err));
+    else
+        LQ_TRY(add_pipe(plumbing, out, &plumbing->child_out, err));
+    if (outputs_are_one()) {
+        plumbing->child_err = plumbing->child_out;
+        return LQ_OK;
+    }
+    return add_pipe(plumbing, quiet ? -1 : STDERR_FILENO, &plumbing->child_err, err);
+}
+
+static bool has_controlling_terminal(void)
+{
+    LQ_CLEANUP(lq_close) int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+    return fd >= 0;
+}
+
+/* A text file with execute permission but without "#!" is a shell script, as execvp(3) has it. */
+static int spawn_script(pid_t *pid, const posix_spawn_file_actions_t *actions,
+                        const posix_spawnattr_t *attributes, char *const *argv)
+{
+    LQ_CLEANUP(lq_free) char *path = lq_find_executable(argv[0]);
+    LQ_CLEANUP(lq_free) char **shell_argv = NULL;
+    char shell[] = "/bin/sh";
+    size_t n = 0;
+
+    if (!path)
+        return ENOEXEC;
+    while (argv[n])
+        n++;
+    shell_argv = lq_alloc((n + 2) * sizeof *shell_argv);
+    shell_argv[0] = shell;
+    shell_argv[1] = path;
+    for (size_t i = 1; i < n; i++)
+        shell_argv[i + 1] = argv[i];
+    return posix_spawn(pid, shell, actions, attributes, shell_argv, environ);
+}
+
+static enum lq_status spawn(struct command *command, const struct plumbing *plumbing,
+                            char *const *argv, struct lq_error *err)
+{
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    int failure;
+
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, plumbing->child_out, STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, plumbing->child_err, STDERR_FILENO);
+    posix_spawnattr_init(&attributes);
+    if (command->own_group) {
+        posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+        posix_spawnattr_setpgroup(&attributes, 0);
+    }
+    failure = posix_spawnp(&command->pid, argv[0], &actions, &attributes, argv, environ);
+    if (failure == ENOEXEC)
+        failure = spawn_script(&command->pid, &actions, &attributes, argv);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&actions);
+    if (failure)
+        return lq_error_set(err, failure == ENOENT || failure == ENOTDIR ? LQ_NOT_FOUND : LQ_DENIED,
+                            "cannot run '%s': %s", argv[0],
+                            failure == ENOENT && !strchr(argv[0], '/') ? "command not found"
+                                                                       : strerror(failure));
+    /* Not yet waited for, so the number still is the command's. Without pidfds (Linux before 5.3)
+     * collect() just waits, and there is no deadline. */
+    command->pid_fd = pidfd_open(command->pid, 0);
+    return LQ_OK;
+}
+
+static void signal_command(const struct command *command, int number)
+{
+    if (command->own_group)
+        kill(-command->pid, number);
+    else
+        lq_signal_tree(command->pid, number);
+}
+
+static void pass_window_size(const struct command *command)
+{
+    struct winsize size;
+
+    if (command->terminal_fd < 0 || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0)
+        return;
+    ioctl(command->terminal_fd, TIOCSWINSZ, &size);
+    /* The command may have heard of it from our terminal and asked before the new size was set. */
+    signal_command(command, SIGWINCH);
+}
+
+static void pass_signals(const struct lq_signals *signals, const struct command *command,
+                         struct lq_capture_result *result)
+{
+    struct lq_signal_note note;
+
+    while (lq_signals_next(signals, &note)) {
+        if (note.number == SIGWINCH) {
+            pass_window_size(command);
+        } else if (note.number != SIGCONT) {
+            result->interrupted = true;
+            /* Ctrl-C: the command has it from the terminal; a second one could cost its clean-up. */
+            if (command->own_group || !note.from_terminal)
+                signal_command(command, note.number);
+        }
+    }
+}
+
+static void enforce_deadline(struct command *command, struct lq_capture_result *result)
+{
+    if (result->timed_out) {
+        signal_command(command, SIGKILL);
+        command->deadline = 0;
+        return;
+    }
+    result->timed_out = true;
+    signal_command(command, SIGTERM);
+    signal_command(command, SIGCONT); /* a stopped process takes signals only when it goes on */
+    command->deadline = lq_time_monotonic() + KILL_AFTER_MS * INT64_C(1000);
+}
+
+/* Milliseconds until `deadline`, rounded up, for poll. */
+static int ms_until(int64_t deadline)
+{
+    const int64_t left = deadline - lq_time_monotonic();
+
+    if (deadline == 0)
+        return -1;
+    if (left <= 0)
+        return 0;
+    return left / 1000 < INT32_MAX ? (int)((left + 999) / 1000) : INT32_MAX;
+}
+
+/* Wait for the command to end, and look after it meanwhile. */
+static void attend(struct command *command, const struct lq_signals *signals,
+                   struct lq_capture_result *result)
+{
+    struct pollfd fds[] = {
+        { .fd = command->pid_fd, .events = POLLIN },
+        { .fd = signals->fd, .events = POLLIN },
+    };
+
+    while (command->pid_fd >= 0 && !fds[0].revents) {
+        const int n = poll(fds, LQ_COUNT(fds), ms_until(command->deadline));
+
+        if (n < 0) {
+            fds[0].revents = 0; /* EINTR leaves them as they were */
+            continue;
+        }
+        if (command->deadline && lq_time_monotonic() >= command->deadline && !fds[0].revents)
+            enforce_deadline(command, result);
+        if (fds[1].revents)
+            pass_signals(signals, command, result);
+    }
+}
+
+static void collect(const struct command *command, struct lq_capture_result *result)
+{
+    siginfo_t info = { 0 };
+
+    while (waitid(P_PID, (id_t)command->pid, &info, WEXITED) != 0 && errno == EINTR)
+        continue;
+    if (info.si_code == CLD_EXITED) {
+        result->exit_code = info.si_status;
+    } else {
+        result->signal = info.si_status;
+        result->exit_code = 128 + info.si_status;
+    }
+    if (result->timed_out)
+        result->exit_code = EXIT_TIMEOUT;
+}
+
+/* Wait until the tee has read everything; signals ask it to be quick. */
+static void await_tee(struct lq_tee *tee, const struct lq_signals *signals,
+                      struct lq_capture_result *result)
+{
+    struct pollfd fds[] = {
+        { .fd = lq_tee_done_fd(tee), .events = POLLIN },
+        { .fd = signals->fd, .events = POLLIN },
+    };
+    struct lq_signal_note note;
+
+    while (!fds[0].revents) {
+        if (poll(fds, LQ_COUNT(fds), -1) < 0) {
+            fds[0].revents = 0;
+            continue;
+        }
+        while (lq_signals_next(signals, &note)) {
+            if (note.number == SIGWINCH || note.number == SIGCONT)
+                continue;
+            result->interrupted = true;
+            lq_tee_end(tee);
+        }
+    }
+}
+
+/* The first failure of several counts; the later ones are mostly its consequences. */
+static enum lq_status first_failure(enum lq_status first, enum lq_status later,
+                                    const struct lq_error *later_err, struct lq_error *err)
+{
+    if (first != LQ_OK || later == LQ_OK)
+        return first;
+    if (err)
+        *err = *later_err;
+    return later;
+}
+
+static int64_t begin(struct lq_capture_result *result)
+{
+    result->started_at = lq_time_now();
+    return lq_time_monotonic();
+}
+
+static void end(struct lq_capture_result *result, int64_t began)
+{
+    const int64_t duration = lq_time_monotonic() - began;
+
+    /* Not read from the wall clock again: that may have been set meanwhile. */
+    result->completed_at = result->started_at + duration;
+    result->duration_sec = (double)duration / LQ_US_PER_SECOND;
+}
+
+/* Start the command and see it to its end, with the pump already running. */
+static enum lq_status run(const struct lq_capture_opts *opts, struct lq_pump *pump,
+                          struct lq_signals *signals, struct lq_capture_result *result,
+                          struct lq_error *err)
+{
+    LQ_CLEANUP(plumbing_release) struct plumbing plumbing = PLUMBING_INIT;
+    LQ_CLEANUP(lq_close) int pid_fd = -1;
+    struct command command = { .pid_fd = -1, .own_group = !has_controlling_terminal() };
+    struct lq_tee *tee = NULL;
+    enum lq_status status;
+    int64_t began;
+
+    LQ_TRY(plumb(&plumbing, opts->quiet, err));
+    command.terminal_fd = plumbing.terminal_fd;
+    began = begin(result);
+    status = spawn(&command, &plumbing, opts->argv, err);
+    pid_fd = command.pid_fd;
+    if (status != LQ_OK) {
+        end(result, began);
+        result->exit_code = status == LQ_NOT_FOUND ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
+        return status;
+    }
+    result->started = true;
+    if (opts->timeout_ms > 0)
+        command.deadline = began + opts->timeout_ms * 1000;
+    if (plumbing.child_err != plumbing.child_out)
+        lq_close(&plumbing.child_err);
+    plumbing.child_err = -1;
+    lq_close(&plumbing.child_out);
+    status = lq_tee_start(&tee, plumbing.streams, plumbing.n_streams, pump, err);
+    for (size_t i = 0; i < plumbing.n_streams; i++)
+        plumbing.streams[i].in = -1; /* the tee's now */
+    attend(&command, signals, result);
+    end(result, began);
+    collect(&command, result);
+    if (status != LQ_OK)
+        return status;
+    lq_tee_end(tee);
+    await_tee(tee, signals, result);
+    return lq_tee_finish(&tee, err);
+}
+
+enum lq_status lq_capture_command(const struct lq_capture_opts *opts, const struct lq_sink *sinks,
+                                  size_t n_sinks, struct lq_capture_result *result,
+                                  struct lq_error *err)
+{
+    LQ_CLEANUP(lq_signals_release) struct lq_signals signals = LQ_SIGNALS_INIT;
+    struct lq_error pump_err = { 0 };
+    struct lq_pump *pump = NULL;
+    enum lq_status status, pump_status;
+
+    *result = (struct lq_capture_result){ 0 };
+    LQ_TRY(lq_signals_catch(&signals, err));
+    LQ_TRY(lq_pump_start(&pump, sinks, n_sinks, err));
+    status = run(opts, pump, &signals, result, err);
+    pump_status = lq_pump_finish(&pump, &result->n_bytes, &pump_err);
+    return first_failure(status, pump_status, &pump_err, err);
+}
+
+/* As run(), for a stream that somebody else fills. */
+static enum lq_status follow(int fd, bool echo, struct lq_pump *pump,
+                             const struct lq_signals *signals, struct lq_capture_result *result,
+                             struct lq_error *err)
+{
+    const struct lq_tee_stream stream = { fcntl(fd, F_DUPFD_CLOEXEC, 0), echo ? STDOUT_FILENO : -1 };
+    struct lq_tee *tee = NULL;
+    const int64_t began = begin(result);
+
+    if (stream.in < 0)
+        return lq_error_set(err, LQ_IO, "cannot read the log: %s", strerror(errno));
+    fcntl(stream.in, F_SETPIPE_SZ, PIPE_BYTES); /* only pipes take it */
+    LQ_TRY(lq_tee_start(&tee, &stream, 1, pump, err));
+    await_tee(tee, signals, result);
+    end(result, began);
+    return lq_tee_finish(&tee, err);
+}
+
+enum lq_status lq_capture_fd(int fd, bool echo, const struct lq_sink *sinks, size_t n_sinks,
+                             struct lq_capture_result *result, struct lq_error *err)
+{
+    LQ_CLEANUP(lq_signals_release) struct lq_signals signals = LQ_SIGNALS_INIT;
+    struct lq_error pump_err = { 0 };
+    struct lq_pump *pump = NULL;
+    enum lq_status status, pump_status;
+
+    *result = (struct lq_capture_result){ .started = true };
+    LQ_TRY(lq_signals_catch(&signals, err));
+    LQ_TRY(lq_pump_start(&pump, sinks, n_sinks, err));
+    status = follow(fd, echo, pump, &signals, result, err);
+    pump_status = lq_pump_finish(&pump, &result->n_bytes, &pump_err);
+    return first_failure(status, pump_status, &pump_err, err);
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* Turn signals into readable notes, and signal a tree of processes. */
+#include "capture/signals.h"
+#include "base/alloc.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+static const int caught[LQ_N_CAUGHT] = {
+    SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGCONT, SIGCHLD,
+};
+
+/* What the handler writes to; a handler has no argument of its own. */
+static volatile sig_atomic_t note_fd = -1;
+
+static void on_signal(int number, siginfo_t *info, void *context)
+{
+    const struct lq_signal_note note = { number, info->si_code == SI_KERNEL };
+    const int saved = errno;
+
+    /* A full pipe drops the note: thousands of the same are waiting then. */
+    if (write(note_fd, &note, sizeof note) < 0)
+        errno = saved;
+    errno = saved;
+}
+
+enum lq_status lq_signals_catch(struct lq_signals *signals, struct lq_error *err)
+{
+    int ends[2];
+
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
+        return lq_error_set(err, LQ_IO, "cannot make a pipe: %s", strerror(errno));
+    signals->fd = ends[0];
+    signals->write_fd = ends[1];
+    note_fd = ends[1];
+    for (size_t i = 0; i < LQ_N_CAUGHT; i++) {
+        struct sigaction action = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART };
+
+        sigfillset(&action.sa_mask);
+        if (caught[i] == SIGCHLD)
+            action = (struct sigaction){ .sa_handler = SIG_DFL };
+        sigaction(caught[i], NULL, &signals->before[i]);
+        if (signals->before[i].sa_handler != SIG_IGN || caught[i] == SIGCHLD)
+            sigaction(caught[i], &action, NULL);
+    }
+    return LQ_OK;
+}
+
+bool lq_signals_next(const struct lq_signals *signals, struct lq_signal_note *note)
+{
+    ssize_t n;
+
+    do
+        n = read(signals->fd, note, sizeof *note);
+    while (n < 0 && errno == EINTR);
+    return n == sizeof *note;
+}
+
+void lq_signals_release(struct lq_signals *signals)
+{
+    if (signals->fd < 0)
+        return;
+    for (size_t i = 0; i < LQ_N_CAUGHT; i++)
+        sigaction(caught[i], &signals->before[i], NULL);
+    note_fd = -1;
+    lq_close(&signals->fd);
+    lq_close(&signals->write_fd);
+}
+
+struct process {
+    pid_t pid, parent;
+    bool wanted;
+};
+
+/* The parent of a process by /proc/PID/stat, "PID (name) state PPID …"; 0 when it is gone. */
+static pid_t parent_of(int proc_fd, const char *pid)
+{
+    LQ_CLEANUP(lq_free) char *path = lq_format("%s/stat", pid);
+    LQ_CLEANUP(lq_close) int fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
+    char text[512];
+    const ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    const char *name_end;
+    int parent = 0;
+
+    if (n <= 0)
+        return 0;
+    text[n] = '\0';
+    name_end = strrchr(text, ')'); /* the name itself may hold any character */
+    if (!name_end || sscanf(name_end + 1, " %*c %d", &parent) != 1)
+        return 0;
+    return parent;
+}
+
+static struct process *list_processes(size_t *count)
+{
+    struct process *list = NULL;
+    size_t capacity = 0;
+    DIR *proc = opendir("/proc");
+    struct dirent *entry;
+
+    *count = 0;
+    while (proc && (entry = readdir(proc))) {
+        const pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+
+        if (pid <= 0)
+            continue;
+        LQ_GROW(list, *count, capacity);
+        list[(*count)++] = (struct process){ pid, parent_of(dirfd(proc), entry->d_name), false };
+    }
+    if (proc)
+        closedir(proc);
+    return list;
+}
+
+/* Mark whoever descends from a marked one, until a round finds nobody new. */
+static void mark_descendants(struct process *list, size_t count, pid_t root)
+{
+    bool found = true;
+
+    while (found) {
+        found = false;
+        for (size_t i = 0; i < count; i++) {
+            bool wanted = list[i].parent == root;
+
+            for (size_t k = 0; k < count && !wanted; k++)
+                wanted = list[k].wanted && list[k].pid == list[i].parent;
+            if (wanted && !list[i].wanted)
+                list[i].wanted = found = true;
+        }
+    }
+}
+
+void lq_signal_tree(pid_t root, int number)
+{
+    size_t count;
+    LQ_CLEANUP(lq_free) struct process *list = list_processes(&count);
+
+    mark_descendants(list, count, root);
+    kill(root, number);
+    for (size_t i = 0; i < count; i++) {
+        if (list[i].wanted)
+            kill(list[i].pid, number);
+    }
+}
