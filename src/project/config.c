@@ -104,6 +104,7 @@ struct reader {
     struct fy_diag *diag;
     struct fy_event *event; /* the newest */
     int line;               /* of it, from 1; an empty value has the line of its key */
+    struct lq_str text; /* all of the file */
     const char *path;
     struct lq_config *config;
     struct lq_config_layout *layout;
@@ -139,6 +140,19 @@ static enum lq_status bad_syntax(const struct reader *reader)
                         first ? first->msg : "not valid YAML");
 }
 
+/* libfyaml 0.7.12 loses memory and characters over two '' in a row ('a''''b'). */
+static bool is_misread(const struct reader *reader)
+{
+    struct fy_token *token = fy_event_get_token(reader->event);
+    const struct fy_mark *start = fy_event_start_mark(reader->event);
+    const struct fy_mark *end = fy_event_end_mark(reader->event);
+
+    return reader->event->type == FYET_SCALAR && token && start && end &&
+           fy_token_scalar_style(token) == FYSS_SINGLE_QUOTED &&
+           memmem(reader->text.ptr + start->input_pos, end->input_pos - start->input_pos, "''''",
+                  4);
+}
+
 /* Advance to the next event. Stopping at the first alias is also what makes a "billion laughs" file
  * harmless: nothing is ever expanded. */
 static enum lq_status next(struct reader *reader)
@@ -155,6 +169,9 @@ static enum lq_status next(struct reader *reader)
     if (reader->event->type == FYET_ALIAS || fy_event_get_anchor_token(reader->event) ||
         fy_event_get_tag_token(reader->event))
         return bad(reader, "anchors, aliases and tags", NULL, "are not supported");
+    if (is_misread(reader))
+        return bad(reader, "a text", NULL, "holds several single quotes in a row: put it between "
+                                           "double quotes");
     return LQ_OK;
 }
 
@@ -445,7 +462,7 @@ static enum lq_status read_stream(struct reader *reader)
     return LQ_OK;
 }
 
-static enum lq_status open_reader(struct reader *reader, struct lq_str text)
+static enum lq_status open_reader(struct reader *reader)
 {
     struct fy_diag_cfg diag_cfg;
     struct fy_parse_cfg cfg = { .search_path = "", .flags = FYPCF_QUIET | FYPCF_JSON_NONE };
@@ -458,7 +475,7 @@ static enum lq_status open_reader(struct reader *reader, struct lq_str text)
         cfg.diag = reader->diag;
         reader->parser = fy_parser_create(&cfg);
     }
-    if (!reader->parser || fy_parser_set_string(reader->parser, text.ptr, text.len) != 0)
+    if (!reader->parser || fy_parser_set_string(reader->parser, reader->text.ptr, reader->text.len) != 0)
         return lq_error_set(reader->err, LQ_IO, "cannot start reading '%s'", reader->path);
     return LQ_OK;
 }
@@ -466,8 +483,9 @@ static enum lq_status open_reader(struct reader *reader, struct lq_str text)
 enum lq_status lq_config_read(struct lq_config *config, struct lq_str text, const char *path,
                               struct lq_config_layout *layout, struct lq_error *err)
 {
-    LQ_CLEANUP(close_reader) struct reader reader = { .line = 1, .path = path, .config = config,
-                                                      .layout = layout, .err = err };
+    LQ_CLEANUP(close_reader) struct reader reader = {
+        .line = 1, .text = text, .path = path, .config = config, .layout = layout, .err = err
+    };
     size_t n_names = 0;
 
     *layout = (struct lq_config_layout){ 0 };
@@ -481,7 +499,7 @@ enum lq_status lq_config_read(struct lq_config *config, struct lq_str text, cons
         return lq_error_set(err, LQ_BAD_INPUT, "'%s' is not valid UTF-8 text", path);
     if (text.len == 0)
         return LQ_OK;
-    LQ_TRY(open_reader(&reader, text));
+    LQ_TRY(open_reader(&reader));
     return read_stream(&reader);
 }
 
