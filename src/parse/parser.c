@@ -1,120 +1,626 @@
 /* SPDX-License-Identifier: MIT */
-/* The parser's outer shell: cuts the log into lines and offers them to the formats. */
-#define PCRE2_CODE_UNIT_WIDTH 8
+/* The parser: cuts the log into blocks of whole lines and offers each line to who may want it. */
 #include <lq/format.h>
-#include <pcre2.h>
 
 #include "base/alloc.h"
-#include "base/buf.h"
-#include "base/file.h"
-#include "base/str.h"
+#include "parse/clean.h"
+#include "parse/engine.h"
+#include "parse/fingerprint.h"
+#include "parse/match.h"
+
+/* Blocks end at a line's end. Where they begin depends on the log alone, not on how it is fed. */
+#define BLOCK_BYTES LQ_LINE_MAX_BYTES
+/* Groups that earlier lines of a multi-line pattern gave, kept for the next. */
+#define KEPT_BYTES 8192
+/* A CI system's prefix, then a tool's: no real line has more. */
+#define MAX_PREFIXES 3
+
+/* An event of the rules that further lines may still belong to. */
+struct draft {
+    bool open;
+    const struct lq_matcher *matcher;
+    struct lq_event event;
+    struct lq_clip raw, message;
+};
+
+/* A multi-line pattern of which some lines were seen. */
+struct sequence {
+    const struct lq_rule *rule; /* that the next line must match, or NULL */
+    int64_t first_line;
+    struct lq_str fields[LQ_N_FIELDS];
+    char kept[KEPT_BYTES];
+    size_t kept_len;
+};
+
+struct slot {
+    void *state;
+    void (*release)(void *);
+};
 
 struct lq_parser {
     lq_event_fn *on_event;
     void *ctx;
-    struct lq_buf line;
+    const char *format; /* static; NULL: all */
+    struct lq_scanner *scanner;
+    struct lq_matches *matches;
+    struct lq_hits hits, rescan;
+    char *block;
+    size_t block_len;
+    bool overlong;    /* the block is the start of a line that goes on; what follows is skipped */
+    bool overlong_cr; /* and its last byte was a carriage return */
+    int n_prefixes; /* cut off the present line so far */
     int64_t line_count;
-    pcre2_code *code;
-    pcre2_match_data *match;
+    struct draft draft;
+    struct sequence sequence;
+    const struct lq_family *active;
+    struct slot slots[LQ_N_SLOTS];
+    int dialect;
 };
 
-static const struct lq_format_info formats[] = {
-    { "gcc", "gcc", "GCC and Clang diagnostics" },
-};
+/* ---- for the families ---- */
 
-const struct lq_format_info *lq_formats(size_t *n_formats)
+void **lq_parser_slot(struct lq_parser *parser, enum lq_family_slot slot, void (*release)(void *))
 {
-    *n_formats = LQ_COUNT(formats);
-    return formats;
+    parser->slots[slot].release = release;
+    return &parser->slots[slot].state;
 }
 
-enum lq_status lq_parser_new(struct lq_parser **parser, const char *format, lq_event_fn *on_event,
-                             void *ctx, struct lq_error *err)
+int *lq_parser_dialect(struct lq_parser *parser)
 {
-    static const char text[] =
-        "^(.+?):(\\d+):(?:(\\d+):)? (?:fatal )?(error|warning|note): (.*?)(?: \\[(-W[^\\]]+)\\])?$";
-    int code;
-    size_t at;
-
-    if (format && strcmp(format, "gcc") != 0)
-        return lq_error_set(err, LQ_BAD_INPUT, "unknown format '%s'", format);
-    *parser = lq_alloc(sizeof **parser);
-    (*parser)->on_event = on_event;
-    (*parser)->ctx = ctx;
-    (*parser)->line.max = LQ_LINE_MAX_BYTES;
-    (*parser)->code = pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, 0, &code, &at, NULL);
-    (*parser)->match = pcre2_match_data_create(16, NULL);
-    return LQ_OK;
+    return &parser->dialect;
 }
 
-static struct lq_str group(const struct lq_parser *parser, size_t number)
+void lq_parser_activate(struct lq_parser *parser, const struct lq_family *family)
 {
-    const PCRE2_SIZE *at = pcre2_get_ovector_pointer(parser->match);
-
-    if (at[2 * number] == PCRE2_UNSET)
-        return (struct lq_str){ NULL, 0 };
-    return (struct lq_str){ parser->line.data + at[2 * number],
-                            at[2 * number + 1] - at[2 * number] };
+    parser->active = family;
 }
 
-static int64_t number(struct lq_str text)
+struct lq_str lq_parser_group(const struct lq_parser *parser, unsigned number)
+{
+    return lq_matches_group(parser->matches, number);
+}
+
+struct lq_str lq_parser_field(const struct lq_parser *parser, const struct lq_rule *rule,
+                              enum lq_field field)
+{
+    return rule->group[field] ? lq_matches_group(parser->matches, rule->group[field])
+                              : (struct lq_str){ NULL, 0 };
+}
+
+bool lq_parser_try(struct lq_parser *parser, const char *regexp, struct lq_str line)
+{
+    return lq_matches_try(parser->matches, regexp, line);
+}
+
+struct lq_event lq_event_of(const char *tool, const char *category, int64_t line)
+{
+    return (struct lq_event){
+        .tool_name = lq_str_of(tool),
+        .category = lq_str_of(category),
+        .test_duration_sec = -1,
+        .log_line_start = line,
+        .log_line_end = line,
+    };
+}
+
+int64_t lq_digits(struct lq_str text)
 {
     int64_t value = 0;
 
-    for (size_t i = 0; i < text.len && i < 18; i++)
+    for (size_t i = 0; i < text.len && i < 18 && text.ptr[i] >= '0' && text.ptr[i] <= '9'; i++)
         value = value * 10 + (text.ptr[i] - '0');
     return value;
 }
 
-static void take_line(struct lq_parser *parser)
+/* ---- events ---- */
+
+static void hand_over(struct lq_parser *parser, struct lq_event *event)
 {
-    struct lq_event event = { .tool_name = LQ_STR("gcc"), .category = LQ_STR("compile") };
-    char hex[LQ_SHA256_HEX_BYTES], fingerprint[64];
+    char fingerprint[LQ_FINGERPRINT_BYTES];
 
-    parser->line_count++;
-    if (parser->line.len &&
-        pcre2_match(parser->code, (PCRE2_SPTR)parser->line.data, parser->line.len, 0, 0,
-                    parser->match, NULL) > 0) {
-        const char first = group(parser, 4).ptr[0];
+    event->fingerprint.len = lq_fingerprint(event, fingerprint);
+    event->fingerprint.ptr = fingerprint;
+    parser->on_event(parser->ctx, event);
+}
 
-        event.severity = first == 'e'   ? LQ_SEVERITY_ERROR
-                         : first == 'w' ? LQ_SEVERITY_WARNING
-                                        : LQ_SEVERITY_NOTE;
-        event.file_path = group(parser, 1);
-        event.line_number = number(group(parser, 2));
-        event.column_number = number(group(parser, 3));
-        event.message = group(parser, 5);
-        event.error_code = group(parser, 6);
-        event.raw_text = (struct lq_str){ parser->line.data, parser->line.len };
-        event.test_duration_sec = -1;
-        event.log_line_start = event.log_line_end = parser->line_count;
-        lq_sha256_hex(event.message.ptr, event.message.len, hex);
-        snprintf(fingerprint, sizeof fingerprint, "gcc_compile_%.16s", hex);
-        event.fingerprint = lq_str_of(fingerprint);
-        parser->on_event(parser->ctx, &event);
+static void close_draft(struct lq_parser *parser)
+{
+    struct draft *draft = &parser->draft;
+
+    if (!draft->open)
+        return;
+    draft->open = false;
+    draft->event.message = lq_clip_text(&draft->message);
+    draft->event.raw_text = lq_clip_text(&draft->raw);
+    hand_over(parser, &draft->event);
+}
+
+void lq_parser_emit(struct lq_parser *parser, struct lq_event *event)
+{
+    close_draft(parser);
+    hand_over(parser, event);
+}
+
+static void add_raw(struct draft *draft, struct lq_str line)
+{
+    if (draft->raw.len)
+        lq_clip_add(&draft->raw, LQ_STR("\n"));
+    lq_clip_add(&draft->raw, line);
+}
+
+static struct lq_str trim(struct lq_str text)
+{
+    while (text.len && (text.ptr[text.len - 1] == ' ' || text.ptr[text.len - 1] == '\t'))
+        text.len--;
+    while (text.len && (text.ptr[0] == ' ' || text.ptr[0] == '\t')) {
+        text.ptr++;
+        text.len--;
     }
-    lq_buf_clear(&parser->line);
+    return text;
+}
+
+/* ---- the words of the tools ---- */
+
+static bool same_word(struct lq_str text, const char *word)
+{
+    return text.len == strlen(word) && strncasecmp(text.ptr, word, text.len) == 0;
+}
+
+static int look_up(const struct lq_word *words, struct lq_str text, int otherwise)
+{
+    for (; words && words->word; words++)
+        if (same_word(text, words->word))
+            return words->value;
+    return otherwise;
+}
+
+static const struct lq_word common_severities[] = {
+    { "error", LQ_SEVERITY_ERROR },
+    { "warning", LQ_SEVERITY_WARNING },
+    { "note", LQ_SEVERITY_NOTE },
+    { "info", LQ_SEVERITY_INFO },
+    { "fatal error", LQ_SEVERITY_ERROR },
+    { "fatal", LQ_SEVERITY_ERROR },
+    { "err", LQ_SEVERITY_ERROR },
+    { "failure", LQ_SEVERITY_ERROR },
+    { "critical", LQ_SEVERITY_ERROR },
+    { "internal compiler error", LQ_SEVERITY_ERROR },
+    { "sorry, unimplemented", LQ_SEVERITY_ERROR },
+    { "warn", LQ_SEVERITY_WARNING },
+    { "help", LQ_SEVERITY_NOTE },
+    { "hint", LQ_SEVERITY_NOTE },
+    { "notice", LQ_SEVERITY_NOTE },
+    { "information", LQ_SEVERITY_INFO },
+    { "remark", LQ_SEVERITY_INFO },
+    { "style", LQ_SEVERITY_INFO },
+    { NULL, 0 },
+};
+
+static const struct lq_word common_statuses[] = {
+    { "passed", LQ_TEST_PASS }, { "pass", LQ_TEST_PASS },    { "ok", LQ_TEST_PASS },
+    { "failed", LQ_TEST_FAIL }, { "fail", LQ_TEST_FAIL },    { "error", LQ_TEST_ERROR },
+    { "skipped", LQ_TEST_SKIP }, { "skip", LQ_TEST_SKIP },   { "ignored", LQ_TEST_SKIP },
+    { NULL, 0 },
+};
+
+/* ---- rules ---- */
+
+static double seconds(struct lq_str text)
+{
+    char copy[32];
+    char *end;
+    double value;
+
+    if (text.len == 0 || text.len >= sizeof copy)
+        return -1;
+    memcpy(copy, text.ptr, text.len);
+    copy[text.len] = '\0';
+    value = strtod(copy, &end);
+    return *end ? -1 : value;
+}
+
+static void fill_event(struct draft *draft, const struct lq_str *fields)
+{
+    const struct lq_matcher *matcher = draft->matcher;
+    struct lq_event *event = &draft->event;
+    const struct lq_str severity = fields[LQ_FIELD_SEVERITY], status = fields[LQ_FIELD_TEST_STATUS];
+
+    event->file_path = trim(fields[LQ_FIELD_FILE]);
+    event->line_number = lq_digits(fields[LQ_FIELD_LINE]);
+    event->column_number = lq_digits(fields[LQ_FIELD_COLUMN]);
+    event->error_code = fields[LQ_FIELD_CODE];
+    if (!event->error_code.ptr && matcher->code)
+        event->error_code = lq_str_of(matcher->code);
+    if (fields[LQ_FIELD_TOOL].len)
+        event->tool_name = fields[LQ_FIELD_TOOL];
+    event->severity = (enum lq_severity)matcher->severity;
+    if (severity.ptr)
+        event->severity = (enum lq_severity)look_up(
+            matcher->severities, severity,
+            look_up(common_severities, severity, matcher->severity));
+    if (status.ptr) {
+        event->test_status = (enum lq_test_status)look_up(
+            matcher->statuses, status, look_up(common_statuses, status, LQ_TEST_NONE));
+        event->severity = event->test_status == LQ_TEST_FAIL || event->test_status == LQ_TEST_ERROR
+                              ? LQ_SEVERITY_ERROR
+                              : LQ_SEVERITY_NONE;
+    }
+    event->test_name = trim(fields[LQ_FIELD_TEST_NAME]);
+    event->test_duration_sec = seconds(fields[LQ_FIELD_DURATION]);
+    lq_clip_clear(&draft->message);
+    lq_clip_add(&draft->message, trim(fields[LQ_FIELD_MESSAGE]));
+    event->message = lq_clip_text(&draft->message);
+}
+
+/* Keep a group for the lines to come; what does not fit is left out. */
+static struct lq_str keep(struct sequence *sequence, struct lq_str text)
+{
+    char *copy = sequence->kept + sequence->kept_len;
+
+    if (!text.ptr || text.len > KEPT_BYTES - sequence->kept_len)
+        return (struct lq_str){ NULL, 0 };
+    memcpy(copy, text.ptr, text.len);
+    sequence->kept_len += text.len;
+    return (struct lq_str){ copy, text.len };
+}
+
+/* The groups of `rule`'s match, moved to the copy of the line that the draft holds, over those that
+ * earlier lines gave. */
+static void gather(const struct lq_parser *parser, const struct lq_rule *rule, struct lq_line line,
+                   const char *copy, struct lq_str *fields)
+{
+    for (int i = 0; i < LQ_N_FIELDS; i++) {
+        struct lq_str text;
+
+        if (!rule->group[i])
+            continue;
+        text = lq_matches_group(parser->matches, rule->group[i]);
+        if (text.ptr)
+            fields[i] = (struct lq_str){ copy + (text.ptr - line.text.ptr), text.len };
+    }
+}
+
+/* A line that a later line completes: keep its groups, and its text unless more than one event
+ * will follow. */
+static void begin_sequence(struct lq_parser *parser, const struct lq_rule *rule,
+                           struct lq_line line)
+{
+    struct sequence *sequence = &parser->sequence;
+
+    if (rule->first) {
+        memset(sequence->fields, 0, sizeof sequence->fields);
+        sequence->kept_len = 0;
+        sequence->first_line = line.number;
+        lq_clip_clear(&parser->draft.raw);
+    }
+    for (int i = 0; i < LQ_N_FIELDS; i++)
+        if (rule->group[i])
+            sequence->fields[i] = keep(sequence, lq_matches_group(parser->matches, rule->group[i]));
+    add_raw(&parser->draft, line.text);
+    sequence->rule = rule + 1;
+}
+
+/* `rule` matched, `line` is the last that it needs: open the event. */
+static bool open_event(struct lq_parser *parser, const struct lq_rule *rule, struct lq_line line)
+{
+    struct draft *draft = &parser->draft;
+    struct sequence *sequence = &parser->sequence;
+    struct lq_str fields[LQ_N_FIELDS] = { { NULL, 0 } };
+    const char *copy;
+
+    draft->matcher = rule->matcher;
+    draft->event = lq_event_of(rule->matcher->tool, rule->matcher->category, line.number);
+    if (!rule->first)
+        memcpy(fields, sequence->fields, sizeof fields);
+    if (rule->first || rule->loop)
+        lq_clip_clear(&draft->raw);
+    if (!rule->first && !rule->loop)
+        draft->event.log_line_start = sequence->first_line;
+    /* The copy of the line begins where raw ends; a line that was cut has its groups before. */
+    add_raw(draft, line.text);
+    if (draft->raw.cut)
+        return false;
+    copy = draft->raw.data + draft->raw.len - line.text.len;
+    gather(parser, rule, line, copy, fields);
+    fill_event(draft, fields);
+    if (rule->matcher->family && rule->matcher->family->adjust &&
+        !rule->matcher->family->adjust(parser, &draft->event))
+        return false;
+    draft->open = true;
+    return true;
+}
+
+static bool take_match(struct lq_parser *parser, const struct lq_rule *rule, struct lq_line line)
+{
+    if (rule->matcher->family && rule->matcher->family->match)
+        return rule->matcher->family->match(parser, rule, line);
+    close_draft(parser);
+    if (!rule->last) {
+        begin_sequence(parser, rule, line);
+        return true;
+    }
+    parser->sequence.rule = rule->loop ? rule : NULL;
+    open_event(parser, rule, line);
+    return true;
+}
+
+/* Whether the line goes on with the multi-line pattern that earlier lines began. */
+static bool take_sequence(struct lq_parser *parser, struct lq_line line)
+{
+    const struct lq_rule *rule = parser->sequence.rule;
+
+    parser->sequence.rule = NULL;
+    return rule && lq_matches_try(parser->matches, rule->regexp, line.text) &&
+           take_match(parser, rule, line);
+}
+
+/* Whether the line still belongs to the open event. A first group of the expression is text that
+ * goes on with the message: lines are joined by a space, an empty one is a paragraph. */
+static bool take_follow(struct lq_parser *parser, struct lq_line line)
+{
+    struct draft *draft = &parser->draft;
+    struct lq_str more;
+
+    if (!draft->open)
+        return false;
+    if (!draft->matcher->follow ||
+        !lq_matches_try(parser->matches, draft->matcher->follow, line.text)) {
+        close_draft(parser);
+        return false;
+    }
+    more = lq_matches_group(parser->matches, 1);
+    if (more.ptr && (more = trim(more)).len) {
+        const char *end = draft->message.data + draft->message.len;
+
+        if (draft->message.len && end[-1] != '\n')
+            lq_clip_add(&draft->message, LQ_STR(" "));
+        lq_clip_add(&draft->message, more);
+    } else if (more.ptr && draft->message.len &&
+               draft->message.data[draft->message.len - 1] != '\n') {
+        lq_clip_add(&draft->message, LQ_STR("\n"));
+    }
+    add_raw(draft, line.text);
+    draft->event.log_line_end = line.number;
+    return true;
+}
+
+static bool wanted(const struct lq_parser *parser, const struct lq_rule *rule)
+{
+    return !parser->format || rule->prefix || strcmp(parser->format, rule->matcher->owner) == 0;
+}
+
+static void take_line(struct lq_parser *parser, struct lq_line line, const struct lq_hit *hits,
+                      size_t n_hits);
+
+/* Read the line afresh without the prefix that `rule` matched. */
+static void take_rest(struct lq_parser *parser, struct lq_line line)
+{
+    const struct lq_str prefix = lq_matches_group(parser->matches, 0);
+    struct lq_hits hits = parser->rescan;
+
+    parser->rescan = (struct lq_hits){ .at = NULL };
+    line.text.ptr += prefix.len;
+    line.text.len -= prefix.len;
+    lq_scanner_scan(parser->scanner, line.text, &hits);
+    take_line(parser, line, hits.at, hits.count);
+    free(parser->rescan.at);
+    parser->rescan = hits;
+}
+
+static void take_line(struct lq_parser *parser, struct lq_line line, const struct lq_hit *hits,
+                      size_t n_hits)
+{
+    uint32_t last = UINT32_MAX;
+
+    for (size_t i = 0; i < n_hits && parser->n_prefixes < MAX_PREFIXES; i++)
+        if (lq_rules[hits[i].rule].prefix &&
+            lq_matches_try(parser->matches, lq_rules[hits[i].rule].regexp, line.text)) {
+            parser->n_prefixes++;
+            take_rest(parser, line);
+            parser->n_prefixes--;
+            return;
+        }
+    if (parser->active && parser->active->line(parser, line))
+        return;
+    if (take_sequence(parser, line) || take_follow(parser, line))
+        return;
+    /* Rules are in order of preference; a line has few hits, so the next lowest is searched. */
+    for (;;) {
+        uint32_t next = UINT32_MAX;
+
+        for (size_t i = 0; i < n_hits; i++)
+            if (hits[i].rule < next && (last == UINT32_MAX || hits[i].rule > last))
+                next = hits[i].rule;
+        if (next == UINT32_MAX)
+            return;
+        last = next;
+        if (!lq_rules[next].prefix && wanted(parser, &lq_rules[next]) &&
+            lq_matches_try(parser->matches, lq_rules[next].regexp, line.text) &&
+            take_match(parser, &lq_rules[next], line))
+            return;
+    }
+}
+
+/* ---- lines and blocks ---- */
+
+static bool wants_every_line(const struct lq_parser *parser)
+{
+    return parser->active || parser->draft.open || parser->sequence.rule;
+}
+
+static int64_t count_lines(const char *at, const char *end)
+{
+    int64_t count = 0;
+
+    while ((at = memchr(at, '\n', (size_t)(end - at)))) {
+        count++;
+        at++;
+    }
+    return count;
+}
+
+/* Whole lines, each with its line end. */
+static void take_block(struct lq_parser *parser, char *block, size_t len)
+{
+    const struct lq_hits *hits = &parser->hits;
+    const char *at = block, *end;
+    size_t n = 0;
+
+    if (memchr(block, '\033', len) || memchr(block, '\r', len))
+        len = lq_clean(block, len);
+    end = block + len;
+    lq_scanner_scan(parser->scanner, (struct lq_str){ block, len }, &parser->hits);
+    while (at < end) {
+        const char *stop;
+        size_t first;
+
+        while (n < hits->count && block + hits->at[n].end <= at)
+            n++;
+        if (!wants_every_line(parser)) {
+            const char *start;
+
+            if (n == hits->count)
+                break;
+            start = memrchr(at, '\n', (size_t)(block + hits->at[n].end - 1 - at));
+            if (start) {
+                parser->line_count += count_lines(at, start + 1);
+                at = start + 1;
+            }
+        }
+        stop = memchr(at, '\n', (size_t)(end - at));
+        parser->line_count++;
+        for (first = n; n < hits->count && block + hits->at[n].end <= stop; n++)
+            ;
+        take_line(parser,
+                  (struct lq_line){ { at, (size_t)(stop - at) }, parser->line_count },
+                  hits->at + first, n - first);
+        at = stop + 1;
+    }
+    parser->line_count += count_lines(at, end);
+}
+
+/* The block is full: take its whole lines, or else know that its only line is too long. */
+static void take_full_block(struct lq_parser *parser)
+{
+    const char *newline = memrchr(parser->block, '\n', parser->block_len);
+    const char *cr;
+    size_t len;
+
+    if (newline) {
+        len = (size_t)(newline + 1 - parser->block);
+        memcpy(parser->block + BLOCK_BYTES + 1, parser->block + len, parser->block_len - len);
+        take_block(parser, parser->block, len);
+        parser->block_len -= len;
+        memcpy(parser->block, parser->block + BLOCK_BYTES + 1, parser->block_len);
+        return;
+    }
+    /* A progress display that never ends its line: what was overwritten is of no interest. */
+    cr = memrchr(parser->block, '\r', parser->block_len - 1);
+    if (cr) {
+        len = (size_t)(cr + 1 - parser->block);
+        parser->block_len -= len;
+        memmove(parser->block, cr + 1, parser->block_len);
+        return;
+    }
+    parser->overlong = true;
+    parser->overlong_cr = false;
+}
+
+/* Skip the rest of a line that is too long; returns what was used up. */
+static size_t skip_overlong(struct lq_parser *parser, const char *bytes, size_t len)
+{
+    const char *newline = memchr(bytes, '\n', len);
+    const size_t rest = newline ? (size_t)(newline - bytes) : len;
+    const char *cr = rest ? memrchr(bytes, '\r', rest) : NULL;
+
+    if (parser->overlong_cr && rest && bytes[0] != '\r')
+        cr = cr && cr > bytes ? cr : bytes - 1;
+    parser->overlong_cr = cr == bytes + rest - 1;
+    if (cr && !parser->overlong_cr) {
+        /* Text after a carriage return begins the line anew. */
+        parser->overlong = false;
+        parser->block_len = 0;
+        return (size_t)(cr + 1 - bytes);
+    }
+    if (!newline)
+        return len;
+    parser->overlong = false;
+    parser->block[parser->block_len++] = '\n';
+    take_block(parser, parser->block, parser->block_len);
+    parser->block_len = 0;
+    return rest + 1;
 }
 
 void lq_parser_feed(struct lq_parser *parser, const void *bytes, size_t len)
 {
-    const char *at = bytes, *end = at + len;
+    const char *at = bytes;
 
-    while (at < end) {
-        const char *newline = memchr(at, '\n', (size_t)(end - at));
-        const char *stop = newline ? newline : end;
+    while (len) {
+        size_t take = BLOCK_BYTES - parser->block_len;
 
-        lq_buf_add(&parser->line, at, (size_t)(stop - at));
-        if (newline)
-            take_line(parser);
-        at = newline ? newline + 1 : end;
+        if (parser->overlong) {
+            take = skip_overlong(parser, at, len);
+        } else {
+            take = take < len ? take : len;
+            memcpy(parser->block + parser->block_len, at, take);
+            parser->block_len += take;
+            if (parser->block_len == BLOCK_BYTES)
+                take_full_block(parser);
+        }
+        at += take;
+        len -= take;
     }
 }
 
+static const struct lq_family *const families[] = { &lq_family_pytest, &lq_family_python };
+
 void lq_parser_finish(struct lq_parser *parser)
 {
-    if (parser->line.len)
-        take_line(parser);
+    if (parser->block_len) {
+        if (parser->block[parser->block_len - 1] != '\n')
+            parser->block[parser->block_len++] = '\n';
+        take_block(parser, parser->block, parser->block_len);
+        parser->block_len = 0;
+        parser->overlong = false;
+    }
+    close_draft(parser);
+    parser->sequence.rule = NULL;
+    for (size_t i = 0; i < LQ_COUNT(families); i++)
+        families[i]->finish(parser);
+    parser->active = NULL;
+}
+
+/* ---- the public rest ---- */
+
+const struct lq_format_info *lq_formats(size_t *n_formats)
+{
+    *n_formats = lq_n_format_infos;
+    return lq_format_infos;
+}
+
+enum lq_status lq_parser_new(struct lq_parser **out, const char *format, lq_event_fn *on_event,
+                             void *ctx, struct lq_error *err)
+{
+    struct lq_parser *parser;
+    const char *known = NULL;
+
+    for (size_t i = 0; format && i < lq_n_format_infos; i++)
+        if (strcmp(format, lq_format_infos[i].name) == 0)
+            known = lq_format_infos[i].name;
+    if (format && !known)
+        return lq_error_set(err, LQ_BAD_INPUT, "unknown format '%s'", format);
+    parser = lq_alloc(sizeof *parser);
+    parser->on_event = on_event;
+    parser->ctx = ctx;
+    parser->format = known;
+    parser->scanner = lq_scanner_new();
+    parser->matches = lq_matches_new();
+    /* A block, the line end that finish adds, and room for the line that a block cuts. */
+    parser->block = lq_realloc(NULL, 2 * BLOCK_BYTES + 1, 1);
+    lq_clip_reserve(&parser->draft.raw, LQ_RAW_TEXT_MAX_BYTES);
+    lq_clip_reserve(&parser->draft.message, LQ_MESSAGE_MAX_BYTES);
+    *out = parser;
+    return LQ_OK;
 }
 
 int64_t lq_parser_line_count(const struct lq_parser *parser)
@@ -122,12 +628,21 @@ int64_t lq_parser_line_count(const struct lq_parser *parser)
     return parser->line_count;
 }
 
-void lq_parser_free(struct lq_parser **parser)
+void lq_parser_free(struct lq_parser **out)
 {
-    if (!*parser)
+    struct lq_parser *parser = *out;
+
+    if (!parser)
         return;
-    lq_buf_release(&(*parser)->line);
-    pcre2_match_data_free((*parser)->match);
-    pcre2_code_free((*parser)->code);
-    lq_free(parser);
+    for (size_t i = 0; i < LQ_N_SLOTS; i++)
+        if (parser->slots[i].state)
+            parser->slots[i].release(parser->slots[i].state);
+    lq_scanner_free(&parser->scanner);
+    lq_matches_free(&parser->matches);
+    free(parser->hits.at);
+    free(parser->rescan.at);
+    free(parser->block);
+    lq_clip_release(&parser->draft.raw);
+    lq_clip_release(&parser->draft.message);
+    lq_free(out);
 }

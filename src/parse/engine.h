@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the parser offers to the families: code for formats that lines alone do not tell.
+ *
+ * A rule whose matcher names a family calls the family's `match`. A family that must see the
+ * lines that follow makes itself the active one: every line is then offered to `line` before
+ * anything else looks at it.
+ */
+#ifndef LQ_PARSE_ENGINE_H
+#define LQ_PARSE_ENGINE_H
+
+#include "base/str.h"
+#include "parse/clip.h"
+#include "parse/format.h"
+
+struct lq_line {
+    struct lq_str text; /* without line end, escapes, CI prefix */
+    int64_t number;
+};
+
+struct lq_family {
+    /* A rule matched; groups are read by lq_parser_group. true: the line is taken. NULL: the
+     * matcher's events are made as usual, and only `adjust` is called. */
+    bool (*match)(struct lq_parser *parser, const struct lq_rule *rule, struct lq_line line);
+    /* The family is active. true: the line is taken; false: it is nothing of ours. */
+    bool (*line)(struct lq_parser *parser, struct lq_line line);
+    /* The log ends: hand over what is held, be as new. */
+    void (*finish)(struct lq_parser *parser);
+    /* Before an event of the matcher is opened: improve it, or refuse it with false. */
+    bool (*adjust)(struct lq_parser *parser, struct lq_event *event);
+};
+
+extern const struct lq_family lq_family_cc, lq_family_cc_context, lq_family_pytest,
+    lq_family_python, lq_family_shellcheck;
+
+/* A family's own state, made by the family and freed by `release`. */
+enum lq_family_slot { LQ_SLOT_PYTEST, LQ_SLOT_PYTHON, LQ_SLOT_SHELLCHECK, LQ_N_SLOTS };
+void **lq_parser_slot(struct lq_parser *parser, enum lq_family_slot slot, void (*release)(void *));
+
+/* The compiler's dialect as the log told so far; owned by the cc family. */
+int *lq_parser_dialect(struct lq_parser *parser);
+
+/* Make `family` the active one, or with NULL none. */
+void lq_parser_activate(struct lq_parser *parser, const struct lq_family *family);
+
+/* A group of the rule or expression that matched last; ptr NULL when it took no part. */
+struct lq_str lq_parser_group(const struct lq_parser *parser, unsigned number);
+
+/* The group of the rule that matched last which fills `field`; ptr NULL when there is none. */
+struct lq_str lq_parser_field(const struct lq_parser *parser, const struct lq_rule *rule,
+                              enum lq_field field);
+
+/* Match an expression, a static text, against a line; then its groups can be read. */
+bool lq_parser_try(struct lq_parser *parser, const char *regexp, struct lq_str line);
+
+/* Hand over an event; fills the fingerprint and cuts what is too long. An open event of the rules
+ * goes first. */
+void lq_parser_emit(struct lq_parser *parser, struct lq_event *event);
+
+/* An event with nothing in it. */
+struct lq_event lq_event_of(const char *tool, const char *category, int64_t line);
+
+/* Digits at the start of `text`, at most 18; 0 when there are none. */
+int64_t lq_digits(struct lq_str text);
+
+#endif

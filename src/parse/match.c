@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/* Which rules match where: vectorscan over blocks, then PCRE2 on the lines it hits. */
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include "parse/match.h"
+
+#include <hs/hs_common.h>
+#include <hs/hs_runtime.h>
+#include <pcre2.h>
+#include <pthread.h>
+
+#include "base/alloc.h"
+#include "parse/format.h"
+
+/* ---- first pass ---- */
+
+/*
+ * Vectorscan's kernels for AVX-512 lose matches, depending on where text lies in memory (its pull
+ * request 378; seen with 5.4.9). The library picks the kernel by processor, so where its archive
+ * lets us (LQ_HS_KERNELS), lq picks it; elsewhere the build asks for a version without the fault, or
+ * does without the first pass (LQ_HS_NONE).
+ */
+typedef hs_error_t scan_fn(const hs_database_t *, const char *, unsigned, unsigned, hs_scratch_t *,
+                           match_event_handler, void *);
+#ifdef LQ_HS_KERNELS
+scan_fn avx2_hs_scan, corei7_hs_scan;
+#endif
+
+static scan_fn *pick_kernel(void)
+{
+#if defined LQ_HS_KERNELS
+    return __builtin_cpu_supports("avx2") ? avx2_hs_scan : corei7_hs_scan;
+#elif defined LQ_HS_NONE
+    return NULL;
+#else
+    return hs_scan;
+#endif
+}
+
+static hs_database_t *database; /* read-only once loaded; NULL: this libhs cannot use it */
+static scan_fn *scan;
+static pthread_once_t database_once = PTHREAD_ONCE_INIT;
+
+struct lq_scanner {
+    hs_scratch_t *scratch;
+};
+
+static void load_database(void)
+{
+    scan = pick_kernel();
+    if (!scan ||
+        hs_deserialize_database((const char *)lq_database_words, lq_database_bytes, &database))
+        database = NULL;
+}
+
+struct lq_scanner *lq_scanner_new(void)
+{
+    struct lq_scanner *scanner = lq_alloc(sizeof *scanner);
+
+    pthread_once(&database_once, load_database);
+    if (database && hs_alloc_scratch(database, &scanner->scratch))
+        scanner->scratch = NULL;
+    return scanner;
+}
+
+void lq_scanner_free(struct lq_scanner **scanner)
+{
+    if (*scanner)
+        hs_free_scratch((*scanner)->scratch);
+    lq_free(scanner);
+}
+
+static int on_hit(unsigned id, unsigned long long from, unsigned long long to, unsigned flags,
+                  void *ctx)
+{
+    struct lq_hits *hits = ctx;
+
+    LQ_GROW(hits->at, hits->count, hits->capacity);
+    hits->at[hits->count++] = (struct lq_hit){ (uint32_t)to, id };
+    return 0;
+}
+
+static int by_end(const void *a, const void *b)
+{
+    const struct lq_hit *one = a, *other = b;
+
+    return one->end < other->end ? -1 : one->end > other->end;
+}
+
+/* Vectorscan tells hits nearly in order: a few late ones are moved to their place one by one; when
+ * that turns out to be work, it is left to qsort. */
+static void sort_hits(struct lq_hits *hits)
+{
+    size_t budget = 8 * hits->count;
+
+    for (size_t i = 1; i < hits->count; i++) {
+        const struct lq_hit hit = hits->at[i];
+        size_t to = i;
+
+        for (; to > 0 && hits->at[to - 1].end > hit.end; to--) {
+            hits->at[to] = hits->at[to - 1];
+            if (budget-- == 0) {
+                hits->at[to - 1] = hit;
+                qsort(hits->at, hits->count, sizeof hits->at[0], by_end);
+                return;
+            }
+        }
+        hits->at[to] = hit;
+    }
+}
+
+/* What scanning comes to without a database. */
+static void hit_all(struct lq_str block, struct lq_hits *hits)
+{
+    for (size_t at = 0; at < block.len;) {
+        const char *newline = memchr(block.ptr + at, '\n', block.len - at);
+        const size_t end = newline ? (size_t)(newline - block.ptr) : block.len;
+
+        for (size_t i = 0; end > at && i < lq_n_rules; i++)
+            if (lq_rules[i].first)
+                on_hit((unsigned)i, 0, end, 0, hits);
+        at = end + 1;
+    }
+}
+
+void lq_scanner_scan(struct lq_scanner *scanner, struct lq_str block, struct lq_hits *hits)
+{
+    hits->count = 0;
+    if (!scanner->scratch ||
+        scan(database, block.ptr, (unsigned)block.len, 0, scanner->scratch, on_hit, hits)) {
+        hits->count = 0;
+        hit_all(block, hits);
+    }
+    sort_hits(hits);
+}
+
+/* ---- second pass ---- */
+
+/* No expression may blow up on a line made for it: past these the line counts as no match. */
+#define MATCH_LIMIT 200000
+#define HEAP_LIMIT_KIB 8192
+#define JIT_STACK_BYTES (256 << 10)
+#define MAX_GROUPS 32
+
+struct compiled {
+    const char *regexp;
+    pcre2_code *code;
+};
+
+struct lq_matches {
+    struct compiled *table; /* open addressing by address; at most half full */
+    size_t count, capacity;
+    pcre2_match_data *data;
+    pcre2_match_context *context;
+    pcre2_jit_stack *stack;
+    const char *line; /* that matched last */
+    int n_groups;
+};
+
+struct lq_matches *lq_matches_new(void)
+{
+    struct lq_matches *matches = lq_alloc(sizeof *matches);
+
+    matches->data = pcre2_match_data_create(MAX_GROUPS, NULL);
+    matches->context = pcre2_match_context_create(NULL);
+    matches->stack = pcre2_jit_stack_create(32 << 10, JIT_STACK_BYTES, NULL);
+    pcre2_set_match_limit(matches->context, MATCH_LIMIT);
+    pcre2_set_heap_limit(matches->context, HEAP_LIMIT_KIB);
+    pcre2_jit_stack_assign(matches->context, NULL, matches->stack);
+    return matches;
+}
+
+void lq_matches_free(struct lq_matches **matches)
+{
+    if (!*matches)
+        return;
+    for (size_t i = 0; i < (*matches)->capacity; i++)
+        pcre2_code_free((*matches)->table[i].code);
+    free((*matches)->table);
+    pcre2_match_data_free((*matches)->data);
+    pcre2_match_context_free((*matches)->context);
+    pcre2_jit_stack_free((*matches)->stack);
+    lq_free(matches);
+}
+
+static struct compiled *find_slot(struct compiled *table, size_t capacity, const char *regexp)
+{
+    size_t at = ((uintptr_t)regexp >> 3) * 0x9e3779b1u & (capacity - 1);
+
+    while (table[at].regexp && table[at].regexp != regexp)
+        at = (at + 1) & (capacity - 1);
+    return &table[at];
+}
+
+static void grow_table(struct lq_matches *matches)
+{
+    const size_t capacity = matches->capacity ? matches->capacity * 2 : 64;
+    struct compiled *table = lq_alloc(capacity * sizeof *table);
+
+    for (size_t i = 0; i < matches->capacity; i++)
+        if (matches->table[i].regexp)
+            *find_slot(table, capacity, matches->table[i].regexp) = matches->table[i];
+    free(matches->table);
+    matches->table = table;
+    matches->capacity = capacity;
+}
+
+static const pcre2_code *compile(struct lq_matches *matches, const char *regexp)
+{
+    struct compiled *slot;
+    PCRE2_SIZE at;
+    int error;
+
+    if (2 * (matches->count + 1) > matches->capacity)
+        grow_table(matches);
+    slot = find_slot(matches->table, matches->capacity, regexp);
+    if (!slot->regexp) {
+        /* tools/gen-formats has compiled it before, so that this cannot fail for syntax. */
+        slot->regexp = regexp;
+        slot->code = pcre2_compile((PCRE2_SPTR)regexp, PCRE2_ZERO_TERMINATED,
+                                   PCRE2_DOLLAR_ENDONLY, &error, &at, NULL);
+        if (slot->code)
+            (void)pcre2_jit_compile(slot->code, PCRE2_JIT_COMPLETE);
+        matches->count++;
+    }
+    return slot->code;
+}
+
+bool lq_matches_try(struct lq_matches *matches, const char *regexp, struct lq_str line)
+{
+    const pcre2_code *code = compile(matches, regexp);
+
+    matches->line = line.ptr;
+    matches->n_groups = code ? pcre2_match(code, (PCRE2_SPTR)line.ptr, line.len, 0, 0,
+                                           matches->data, matches->context)
+                             : 0;
+    return matches->n_groups > 0;
+}
+
+struct lq_str lq_matches_group(const struct lq_matches *matches, unsigned number)
+{
+    const PCRE2_SIZE *at = pcre2_get_ovector_pointer(matches->data);
+
+    if ((int)number >= matches->n_groups || at[2 * number] == PCRE2_UNSET)
+        return (struct lq_str){ NULL, 0 };
+    return (struct lq_str){ matches->line + at[2 * number], at[2 * number + 1] - at[2 * number] };
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which rules match where: vectorscan finds the lines in a block on which a rule may match, PCRE2
+ * decides and yields the groups.
+ */
+#ifndef LQ_PARSE_MATCH_H
+#define LQ_PARSE_MATCH_H
+
+#include "base/str.h"
+
+/* Rule `rule` may match the line in which the byte before `end` lies. */
+struct lq_hit {
+    uint32_t end;
+    uint32_t rule;
+};
+
+struct lq_hits {
+    struct lq_hit *at;
+    size_t count, capacity;
+};
+
+/* The first pass: one per parser. Without a usable database every rule is a hit on every line. */
+struct lq_scanner;
+struct lq_scanner *lq_scanner_new(void);
+void lq_scanner_free(struct lq_scanner **scanner);
+/* Find the hits in whole lines, ordered by `end`. `hits` is overwritten. */
+void lq_scanner_scan(struct lq_scanner *scanner, struct lq_str block, struct lq_hits *hits);
+
+/* The second pass: expressions, compiled when they are first used. */
+struct lq_matches;
+struct lq_matches *lq_matches_new(void);
+void lq_matches_free(struct lq_matches **matches);
+/* Match the expression at address `regexp`, which stands for it, against a line. */
+bool lq_matches_try(struct lq_matches *matches, const char *regexp, struct lq_str line);
+/* A group of the last match; ptr NULL when it took no part. */
+struct lq_str lq_matches_group(const struct lq_matches *matches, unsigned number);
+
+#endif

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: MIT */
+/* Turn formats/ into the C tables of src/parse/format.h and a vectorscan database: gen-formats OUTPUT.c FORMAT.json... */
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <hs/hs.h>
+#include <jansson.h>
+#include <pcre2.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_MATCHERS 512
+#define MAX_RULES 1024
+#define DEFAULT_PRIORITY 50
+
+/* In the order of enum lq_field; "lq" marks keys that stand in the "lq" object of a pattern. */
+static const struct {
+    const char *key;
+    bool lq;
+} fields[] = {
+    { "file", false },     { "line", false },      { "column", false },    { "severity", false },
+    { "code", false },     { "message", false },   { "tool", true },       { "testName", true },
+    { "testStatus", true }, { "duration", true },
+};
+#define N_FIELDS (sizeof fields / sizeof fields[0])
+
+static const char *const severities[] = { "none", "error", "warning", "note", "info", NULL };
+static const char *const statuses[] = { "none", "pass", "fail", "error", "skip", NULL };
+
+struct matcher {
+    const char *file;
+    json_t *json, *lq, *patterns;
+    int priority, order;
+};
+
+struct rule {
+    int matcher;
+    json_t *json;
+    bool first, last;
+};
+
+static struct matcher matchers[MAX_MATCHERS];
+static int n_matchers;
+static struct rule rules[MAX_RULES];
+static int n_rules;
+static FILE *out;
+
+__attribute__((noreturn, format(printf, 2, 3))) static void die(const char *file, const char *fmt,
+                                                                ...)
+{
+    va_list args;
+
+    fprintf(stderr, "gen-formats: %s: ", file);
+    va_start(args, fmt);
+    vfprintf(stderr, fmt, args);
+    va_end(args);
+    fputc('\n', stderr);
+    exit(1);
+}
+
+static const char *text_of(json_t *object, const char *key, const char *otherwise)
+{
+    json_t *value = json_object_get(object, key);
+
+    return value ? json_string_value(value) : otherwise;
+}
+
+static int group_of(json_t *pattern, size_t field)
+{
+    json_t *object = fields[field].lq ? json_object_get(pattern, "lq") : pattern;
+
+    return (int)json_integer_value(json_object_get(object, fields[field].key));
+}
+
+/* A C string literal; octal escapes, since hexadecimal ones have no end. */
+static void put_text(const char *text)
+{
+    if (!text) {
+        fputs("NULL", out);
+        return;
+    }
+    fputc('"', out);
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            fprintf(out, "\\%c", *text);
+        else if ((unsigned char)*text < 0x20 || (unsigned char)*text >= 0x7f || *text == '?')
+            fprintf(out, "\\%03o", (unsigned char)*text);
+        else
+            fputc(*text, out);
+    }
+    fputc('"', out);
+}
+
+static int index_of(const char *const *names, const char *name, const char *file)
+{
+    for (int i = 0; names[i]; i++)
+        if (strcmp(names[i], name) == 0)
+            return i;
+    die(file, "unknown value '%s'", name);
+}
+
+/* ---- reading ---- */
+
+static void read_file(const char *file)
+{
+    json_error_t error;
+    json_t *root = json_load_file(file, 0, &error), *list, *one;
+    size_t i;
+
+    if (!root)
+        die(file, "line %d: %s", error.line, error.text);
+    list = json_object_get(root, "problemMatcher");
+    if (!json_is_array(list))
+        die(file, "no array 'problemMatcher'");
+    json_array_foreach(list, i, one)
+    {
+        struct matcher *matcher = &matchers[n_matchers];
+        json_t *priority;
+
+        if (n_matchers == MAX_MATCHERS)
+            die(file, "too many matchers");
+        matcher->file = file;
+        matcher->json = one;
+        matcher->lq = json_object_get(one, "lq");
+        matcher->patterns = json_object_get(one, "pattern");
+        if (json_is_object(matcher->patterns))
+            matcher->patterns = json_pack("[O]", matcher->patterns);
+        priority = json_object_get(matcher->lq, "priority");
+        matcher->priority = priority ? (int)json_integer_value(priority) : DEFAULT_PRIORITY;
+        matcher->order = n_matchers++;
+        if (!text_of(one, "owner", NULL) || !json_array_size(matcher->patterns))
+            die(file, "a matcher needs 'owner' and 'pattern'");
+    }
+}
+
+static int by_priority(const void *a, const void *b)
+{
+    const struct matcher *one = a, *other = b;
+
+    if (one->priority != other->priority)
+        return one->priority < other->priority ? -1 : 1;
+    return one->order < other->order ? -1 : one->order > other->order;
+}
+
+static void check_regexp(const char *file, const char *regexp, int most)
+{
+    int error;
+    PCRE2_SIZE at;
+    uint32_t groups;
+    pcre2_code *code;
+
+    if (!regexp)
+        die(file, "a pattern without 'regexp'");
+    code = pcre2_compile((PCRE2_SPTR)regexp, PCRE2_ZERO_TERMINATED, PCRE2_DOLLAR_ENDONLY, &error,
+                         &at, NULL);
+    if (!code) {
+        PCRE2_UCHAR text[256];
+
+        pcre2_get_error_message(error, text, sizeof text);
+        die(file, "%s at %zu in '%s'", (char *)text, (size_t)at, regexp);
+    }
+    pcre2_pattern_info(code, PCRE2_INFO_CAPTURECOUNT, &groups);
+    if (most > (int)groups)
+        die(file, "group %d is not in '%s'", most, regexp);
+    pcre2_code_free(code);
+}
+
+static void list_rules(void)
+{
+    for (int m = 0; m < n_matchers; m++) {
+        size_t i, n = json_array_size(matchers[m].patterns);
+        json_t *pattern;
+
+        json_array_foreach(matchers[m].patterns, i, pattern)
+        {
+            int most = 0;
+
+            if (n_rules == MAX_RULES)
+                die(matchers[m].file, "too many patterns");
+            for (size_t f = 0; f < N_FIELDS; f++)
+                if (group_of(pattern, f) > most)
+                    most = group_of(pattern, f);
+            check_regexp(matchers[m].file, text_of(pattern, "regexp", NULL), most);
+            rules[n_rules++] = (struct rule){ m, pattern, i == 0, i + 1 == n };
+        }
+    }
+}
+
+/* ---- heads for the first pass ---- */
+
+/* Length of the item of a regular expression at `at`: an escape, a class, or one byte. */
+static size_t item(const char *at)
+{
+    size_t len = 1;
+
+    if (*at == '\\')
+        return at[1] ? 2 : 1;
+    if (*at != '[')
+        return 1;
+    if (at[len] == '^')
+        len++;
+    if (at[len] == ']')
+        len++;
+    while (at[len] && at[len] != ']')
+        len += at[len] == '\\' && at[len + 1] ? 2 : 1;
+    return at[len] ? len + 1 : len;
+}
+
+/* The last ".*" or ".+" outside of groups, alone or as "(.*": what follows it need not be looked
+ * at to know that a line is worth a second look. An alternative at the top forbids to cut. */
+static size_t head_length(const char *regexp)
+{
+    size_t cut = strlen(regexp), at = 0;
+    int depth = 0;
+
+    for (; regexp[at]; at += item(regexp + at)) {
+        const size_t inner = regexp[at] == '(' ? at + 1 : at;
+
+        if (depth == 0 && regexp[at] == '|')
+            return strlen(regexp);
+        if (depth == 0 && at > 1 && regexp[inner] == '.' &&
+            (regexp[inner + 1] == '*' || regexp[inner + 1] == '+'))
+            cut = at;
+        depth += (regexp[at] == '(') - (regexp[at] == ')');
+    }
+    return cut;
+}
+
+/* Vectorscan sees blocks of lines: keep classes from crossing line ends, and leave out assertions,
+ * which it does not know; without them more lines match, and the second pass decides. */
+static char *head_of(json_t *pattern)
+{
+    const char *given = text_of(json_object_get(pattern, "lq"), "head", NULL);
+    const char *regexp = given ? given : text_of(pattern, "regexp", "");
+    const size_t len = given ? strlen(given) : head_length(regexp);
+    char *head = malloc(4 * len + 1), *to = head;
+
+    for (size_t at = 0; at < len;) {
+        size_t take = item(regexp + at);
+
+        if (strncmp(regexp + at, "(?!", 3) == 0 || strncmp(regexp + at, "(?=", 3) == 0 ||
+            strncmp(regexp + at, "(?<!", 4) == 0 || strncmp(regexp + at, "(?<=", 4) == 0) {
+            int depth = 0;
+
+            do {
+                depth += (regexp[at] == '(') - (regexp[at] == ')');
+                at += item(regexp + at);
+            } while (depth && at < len);
+            continue;
+        }
+        if (regexp[at] == '[' && regexp[at + 1] == '^') {
+            memcpy(to, "[^\\n", 4);
+            to += 4;
+            at += 2;
+            take -= 2;
+        } else if (regexp[at] == '\\' && regexp[at + 1] == 's') {
+            memcpy(to, "[ \\t]", 5);
+            to += 5;
+            at += take;
+            continue;
+        }
+        memcpy(to, regexp + at, take);
+        to += take;
+        at += take;
+    }
+    *to = '\0';
+    return head;
+}
+
+static void put_database(void)
+{
+    const char *heads[MAX_RULES];
+    unsigned flags[MAX_RULES], ids[MAX_RULES], n = 0;
+    /* Zeroed: code for any x86-64, as fast as for this very processor. */
+    const hs_platform_info_t platform = { 0 };
+    hs_database_t *database;
+    hs_compile_error_t *error;
+    char *bytes;
+    size_t len;
+
+    for (int i = 0; i < n_rules; i++) {
+        if (!rules[i].first)
+            continue;
+        heads[n] = head_of(rules[i].json);
+        flags[n] = HS_FLAG_MULTILINE;
+        ids[n++] = (unsigned)i;
+    }
+    if (hs_compile_multi(heads, flags, ids, n, HS_MODE_BLOCK, &platform, &database, &error)) {
+        const int at = error->expression;
+
+        die(at >= 0 ? matchers[rules[ids[at]].matcher].file : "all", "%s in head '%s'",
+            error->message, at >= 0 ? heads[at] : "");
+    }
+    if (hs_serialize_database(database, &bytes, &len))
+        die("all", "cannot serialise the database");
+    fprintf(out, "\nconst size_t lq_database_bytes = %zu;\nconst uint64_t lq_database_words[] = {", len);
+    for (size_t at = 0; at < len; at += 8) {
+        uint64_t word = 0;
+
+        memcpy(&word, bytes + at, len - at < 8 ? len - at : 8);
+        fprintf(out, "%s0x%jxu,", at % 64 ? "" : "\n", (uintmax_t)word);
+    }
+    fputs("\n};\n", out);
+}
+
+/* ---- writing ---- */
+
+static void put_words(int number, const char *kind, json_t *words, const char *const *names)
+{
+    const char *key;
+    json_t *value;
+
+    if (!words)
+        return;
+    fprintf(out, "static const struct lq_word %s_%d[] = {", kind, number);
+    json_object_foreach(words, key, value)
+    {
+        fputs(" { ", out);
+        put_text(key);
+        fprintf(out, ", %d },",
+                index_of(names, json_string_value(value), matchers[number].file));
+    }
+    fputs(" { NULL, 0 } };\n", out);
+}
+
+static void put_matchers(void)
+{
+    for (int i = 0; i < n_matchers; i++) {
+        put_words(i, "severities", json_object_get(matchers[i].lq, "severities"), severities);
+        put_words(i, "statuses", json_object_get(matchers[i].lq, "statuses"), statuses);
+    }
+    fputs("\nstatic const struct lq_matcher matchers[] = {\n", out);
+    for (int i = 0; i < n_matchers; i++) {
+        json_t *lq = matchers[i].lq;
+        const char *owner = text_of(matchers[i].json, "owner", "");
+        const char *family = text_of(lq, "family", NULL);
+        const char *follow = text_of(lq, "follow", NULL);
+
+        if (follow)
+            check_regexp(matchers[i].file, follow, 0);
+        fputs("    { .owner = ", out);
+        put_text(owner);
+        fputs(", .tool = ", out);
+        put_text(text_of(lq, "tool", owner));
+        fputs(", .category = ", out);
+        put_text(text_of(lq, "category", "build"));
+        fputs(", .code = ", out);
+        put_text(text_of(lq, "code", NULL));
+        fprintf(out, ", .severity = %d",
+                index_of(severities, text_of(matchers[i].json, "severity", "error"),
+                         matchers[i].file));
+        if (json_object_get(lq, "severities"))
+            fprintf(out, ", .severities = severities_%d", i);
+        if (json_object_get(lq, "statuses"))
+            fprintf(out, ", .statuses = statuses_%d", i);
+        fputs(", .follow = ", out);
+        put_text(follow);
+        if (family)
+            fprintf(out, ", .family = &lq_family_%s", family);
+        fputs(" },\n", out);
+    }
+    fputs("};\n", out);
+}
+
+static void put_rules(void)
+{
+    fputs("\nconst struct lq_rule lq_rules[] = {\n", out);
+    for (int i = 0; i < n_rules; i++) {
+        const struct rule *rule = &rules[i];
+
+        fprintf(out, "    { .matcher = &matchers[%d], .regexp = ", rule->matcher);
+        put_text(text_of(rule->json, "regexp", NULL));
+        fputs(", .group = {", out);
+        for (size_t f = 0; f < N_FIELDS; f++)
+            fprintf(out, " %d,", group_of(rule->json, f));
+        fprintf(out, " }, .first = %d, .last = %d, .loop = %d, .prefix = %d },\n", rule->first,
+                rule->last, json_is_true(json_object_get(rule->json, "loop")),
+                json_is_true(json_object_get(matchers[rule->matcher].lq, "prefix")));
+    }
+    fprintf(out, "};\nconst size_t lq_n_rules = %d;\n", n_rules);
+}
+
+static int by_owner(const void *a, const void *b)
+{
+    const struct matcher *const *one = a, *const *other = b;
+    const int order =
+        strcmp(text_of((*one)->json, "owner", ""), text_of((*other)->json, "owner", ""));
+
+    return order ? order : (*one)->order - (*other)->order;
+}
+
+/* One line for each owner, from the first of its matchers that has a description. */
+static void put_infos(void)
+{
+    const struct matcher *sorted[MAX_MATCHERS];
+    const char *last = "";
+    int n = 0;
+
+    for (int i = 0; i < n_matchers; i++)
+        if (text_of(matchers[i].lq, "description", NULL))
+            sorted[n++] = &matchers[i];
+    qsort(sorted, (size_t)n, sizeof sorted[0], by_owner);
+    fputs("\nconst struct lq_format_info lq_format_infos[] = {\n", out);
+    for (int i = 0; i < n; i++) {
+        const char *owner = text_of(sorted[i]->json, "owner", "");
+
+        if (strcmp(owner, last) == 0)
+            continue;
+        fputs("    { ", out);
+        put_text(owner);
+        fputs(", ", out);
+        put_text(text_of(sorted[i]->lq, "tool", owner));
+        fputs(", ", out);
+        put_text(text_of(sorted[i]->lq, "description", NULL));
+        fputs(" },\n", out);
+        last = owner;
+    }
+    fputs("};\nconst size_t lq_n_format_infos = sizeof lq_format_infos / sizeof lq_format_infos[0];\n",
+          out);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 3 || !(out = fopen(argv[1], "w")))
+        die(argc < 2 ? "usage" : argv[1], "cannot write the tables");
+    for (int i = 2; i < argc; i++)
+        read_file(argv[i]);
+    qsort(matchers, (size_t)n_matchers, sizeof matchers[0], by_priority);
+    list_rules();
+    fputs("/* Made by tools/gen-formats.c from formats/. */\n#include \"parse/engine.h\"\n\n", out);
+    put_matchers();
+    put_rules();
+    put_infos();
+    put_database();
+    return fclose(out) ? 1 : 0;
+}
