@@ -23,7 +23,7 @@ struct lq_config {
 struct lq_project {
     char *root;   /* absolute, without a trailing slash (but "/") */
     char *lq_dir; /* root/.lq */
-    char *origin; /* UUIDv4 of this .lq folder */
+    char *origin; /* UUIDv4 of this .lq folder; NULL: it has none, and we may not write there */
     struct lq_config config;
 };
 
@@ -31,7 +31,8 @@ struct lq_project {
  * Find the project that `start` (an absolute folder) lies in by walking up, and read its
  * configuration. A missing `origin` (a fresh clone) is made.
  * LQ_OK; LQ_NOT_FOUND: no config.yaml above `start` (the message names `lq init`);
- * LQ_BAD_INPUT: bad configuration (file, line and key in the message); LQ_IO, LQ_DENIED.
+ * LQ_BAD_INPUT: bad configuration (file, line and key in the message); LQ_CORRUPT: `origin` holds
+ * no UUID; LQ_IO, LQ_DENIED. Names that the configuration lacks are detected, as lq init does.
  */
 LQ_CHECK enum lq_status lq_project_open(struct lq_project *project, const char *start,
                                         struct lq_error *err);
@@ -47,7 +48,8 @@ struct lq_init_opts {
  * `origin`. Done again it changes nothing but what is missing, or, with an option given, that
  * value in config.yaml (comments and all else kept). `project` is opened on success.
  *   created  out: false when it was a project already
- * LQ_OK; LQ_BAD_INPUT: empty or over-long name, bad existing configuration; LQ_IO, LQ_DENIED.
+ * LQ_OK; LQ_BAD_INPUT: empty or over-long name, bad existing configuration, or one that has to be
+ * edited by hand; LQ_CORRUPT, LQ_IO, LQ_DENIED.
  */
 LQ_CHECK enum lq_status lq_project_init(struct lq_project *project, const char *folder,
                                         const struct lq_init_opts *opts, bool *created,

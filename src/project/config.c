@@ -475,7 +475,8 @@ static enum lq_status open_reader(struct reader *reader)
         cfg.diag = reader->diag;
         reader->parser = fy_parser_create(&cfg);
     }
-    if (!reader->parser || fy_parser_set_string(reader->parser, reader->text.ptr, reader->text.len) != 0)
+    if (!reader->parser ||
+        fy_parser_set_string(reader->parser, reader->text.ptr, reader->text.len) != 0)
         return lq_error_set(reader->err, LQ_IO, "cannot start reading '%s'", reader->path);
     return LQ_OK;
 }

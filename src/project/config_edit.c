@@ -58,8 +58,8 @@ void lq_config_add_template(struct lq_buf *text, const char *namespace_, const c
     lq_buf_adds(text, "# Configuration of lq for this project. Fit to be committed: lq refuses\n"
                       "# credentials here.\n"
                       "\n"
-                      "# Who this project is, in every store. Runs keep the name they were recorded\n"
-                      "# under.\n"
+                      "# Who this project is, in every store. Runs keep the names under which they\n"
+                      "# were recorded.\n"
                       "project:\n"
                       "  namespace: ");
     add_scalar(text, namespace_);

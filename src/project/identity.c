@@ -144,8 +144,8 @@ static bool ends_with_host(struct lq_str host, const char *suffix)
     return host.len >= len && strncasecmp(host.ptr + host.len - len, suffix, len) == 0;
 }
 
-/* Azure DevOps writes one repository as HOST/org/proj/_git/repo, org.visualstudio.com/proj/_git/repo
- * and, over ssh, v3/org/proj/repo; all give org, proj, repo. */
+/* Azure DevOps writes one repository as HOST/org/proj/_git/repo, as
+ * org.visualstudio.com/proj/_git/repo and, over ssh, as v3/org/proj/repo; all give org, proj, repo. */
 static void normalise_azure(struct lq_str host, struct parts *parts)
 {
     static const char old_domain[] = ".visualstudio.com";
@@ -206,6 +206,16 @@ static bool split_port(struct lq_str *host)
     return end > 0;
 }
 
+/* Drop query or fragment. false when an '@' stands there: it is the rest of a password then. */
+static bool cut_query(struct lq_str *path, const char *stops)
+{
+    const size_t len = span_until(*path, stops);
+    const bool good = !memchr(path->ptr + len, '@', path->len - len);
+
+    path->len = len;
+    return good;
+}
+
 /* scheme://[user[:password]@]host[:port]/path[?query][#fragment] */
 static bool split_url(struct lq_str url, size_t scheme_len, struct lq_str *host,
                       struct lq_str *path)
@@ -222,9 +232,8 @@ static bool split_url(struct lq_str url, size_t scheme_len, struct lq_str *host,
     host->ptr = url.ptr;
     host->len = span_until(url, "/?#");
     *path = skip(url, host->len);
-    path->len = span_until(*path, "?#");
     *host = skip_user(*host);
-    return split_port(host);
+    return cut_query(path, "?#") && split_port(host);
 }
 
 /* [user@]host:path, [user@host:port]:path with real brackets. As for git, a ':' behind a '/' makes
@@ -244,9 +253,8 @@ static bool split_scp(struct lq_str url, struct lq_str *host, struct lq_str *pat
     *path = skip(rest, host->len + 1);
     if (path->len > 0 && path->ptr[0] == ':') /* "ext::sh -c …": a transport helper */
         return false;
-    path->len = span_until(*path, "?");
     /* "C:\repo", "C:/repo" */
-    return host->len > 1 || rest.ptr != url.ptr;
+    return cut_query(path, "?") && (host->len > 1 || rest.ptr != url.ptr);
 }
 
 bool lq_identity_from_url(const char *url, char **namespace_, char **project)
@@ -351,7 +359,7 @@ bool lq_destination_has_credentials(const char *destination)
     authority = (struct lq_str){ text.ptr, span_until(text, "/?#") };
     if (memchr(authority.ptr, '@', authority.len) && (slashes || memchr(text.ptr, ':', text.len)))
         return true;
-    if (!slashes) { /* "KEY:SECRET@bucket/prefix": a URL without its scheme; a secret may hold '/' */
+    if (!slashes) { /* "KEY:SEC/RET@bucket": a URL without its scheme */
         const char *colon = memchr(text.ptr, ':', text.len);
 
         return colon && strchr(colon, '@');

@@ -141,6 +141,39 @@ static void test_urls(void)
     }
 }
 
+/* Whatever stands in a password, and however wrongly it is escaped, none of it gets into a name. */
+static void test_no_token_in_names(void)
+{
+    static const char *const forms[] = { "https://user:hush%shush@host/owner/repo",
+                                         "https://hush%shush@host/owner/repo.git",
+                                         "ssh://git:hush%shush@host:22/owner/repo",
+                                         "https://user:12%shush@host/owner/repo",
+                                         "user:hush%shush@host:owner/repo",
+                                         "https://host/owner/repo?token=hush%shush" };
+    static const char marks[] = "/?#@:%[]~. ";
+    char between[4] = "";
+
+    for (size_t i = 0; i < LQ_COUNT(forms) * sizeof marks * sizeof marks * sizeof marks; i++) {
+        LQ_CLEANUP(lq_free) char *url = lq_strdup(forms[i % LQ_COUNT(forms)]);
+        LQ_CLEANUP(lq_free) char *namespace_ = NULL;
+        LQ_CLEANUP(lq_free) char *project = NULL;
+        size_t n = i / LQ_COUNT(forms);
+
+        for (size_t at = 0; at < 3; at++, n /= sizeof marks)
+            between[at] = marks[n % sizeof marks];
+
+        char *gap = strstr(url, "%s");
+        LQ_CLEANUP(lq_free) char *whole =
+            lq_format("%.*s%s%s", (int)(gap - url), url, between, gap + 2);
+
+        TAP_CASE(whole);
+        if (lq_identity_from_url(whole, &namespace_, &project) &&
+            (!CHECK(!strstr(namespace_, "hush")) || !CHECK(!strstr(project, "hush"))))
+            break;
+    }
+    TAP_CASE(NULL);
+}
+
 static void test_long_names_stay_apart(void)
 {
     LQ_CLEANUP(lq_free) char *first = NULL;
@@ -230,6 +263,7 @@ static void test_destinations(void)
 int main(void)
 {
     TAP_RUN(test_urls);
+    TAP_RUN(test_no_token_in_names);
     TAP_RUN(test_long_names_stay_apart);
     TAP_RUN(test_paths);
     TAP_RUN(test_destinations);
