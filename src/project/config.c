@@ -525,17 +525,18 @@ void lq_config_release(struct lq_config *config)
 /* The default list as a commented YAML list, wrapped. */
 void lq_config_add_default_env(struct lq_buf *text, const char *indent)
 {
-    size_t column = strlen(indent);
+    size_t line = text->len;
 
     lq_buf_addf(text, "%s# env: [", indent);
     for (size_t i = 0; i < LQ_COUNT(default_env); i++) {
-        const size_t len = strlen(default_env[i]) + 2;
-
-        if (column + len > 80) {
-            lq_buf_addf(text, "\n%s#   ", indent);
-            column = strlen(indent);
+        if (i > 0)
+            lq_buf_addc(text, ',');
+        if (text->len - line + strlen(default_env[i]) > 80) {
+            line = text->len;
+            lq_buf_addf(text, "\n%s#   %s", indent, default_env[i]);
+        } else {
+            lq_buf_addf(text, "%s%s", i > 0 ? " " : "", default_env[i]);
         }
-        column += len;
-        lq_buf_addf(text, "%s%s", default_env[i], i + 1 < LQ_COUNT(default_env) ? ", " : "]\n");
     }
+    lq_buf_adds(text, "]\n");
 }
