@@ -8,6 +8,7 @@ root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/lq-dev
 versions=$root/script/versions
 # The folder is named for what script/versions pins.
+# shellcheck disable=SC2034
 duckdb_dev=$cache/duckdb-1.5.5
 
 # A meson of our own, when the distribution's is too old.

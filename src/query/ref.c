@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* References: from "build:~1" to one run. */
 #include "base/alloc.h"
+#include "base/text.h"
 #include "base/uuid.h"
 #include "query/query.h"
 #include "store/names.h"

@@ -360,7 +360,7 @@ static void test_template_tells_the_defaults(void)
     CHECK_STR(err.message, "");
     CHECK_STR(defaults.namespace_, "n s");
     CHECK_STR(defaults.project, "null");
-    CHECK(strstr(plain.data, "\n    env: [CC,") != NULL);
+    CHECK(strstr(lq_buf_text(&plain), "\n    env: [CC,") != NULL);
     CHECK(shown.keep_raw == defaults.keep_raw);
     for (a = shown.capture_env, b = defaults.capture_env; *a && *b; a++, b++)
         CHECK_STR(*a, *b);
