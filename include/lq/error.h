@@ -24,6 +24,7 @@ enum lq_status {
     LQ_UNREACHABLE, /* a server did not answer */
     LQ_SQL,         /* the database engine refused */
     LQ_CANCELLED,   /* stopped by the user */
+    LQ_USAGE,       /* the command line cannot be used */
 };
 
 /* One printable line in `message`, without newline; further lines, if any, in `detail`.

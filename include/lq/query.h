@@ -11,6 +11,7 @@
 
 #include <lq/error.h>
 #include <lq/project.h>
+#include <lq/str.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -84,11 +85,18 @@ LQ_CHECK enum lq_status lq_query_find(struct lq_query *query, const char *text, 
                                       struct lq_error *err);
 void lq_ref_release(struct lq_ref *ref);
 
+/* A piece of line number `line` (from 1), without its newline; borrowed for the call. Long lines
+ * come in several pieces, of which the last has `ends`. */
+typedef enum lq_status lq_log_line_fn(void *ctx, int64_t line, struct lq_str piece, bool ends);
+
 /*
- * The raw log of the run in the Parquet file `file`: beside a local run, or in the store if it was
- * synced. The caller's path.
- * LQ_NOT_FOUND: not kept, pruned, or not synced (the message says which places were tried).
+ * Stream lines `first` to `last` (from 1; numbers past the end give nothing) of the raw log of the
+ * run in the Parquet file `file`: beside a local run, or in the store if it was synced.
+ * LQ_OK; what on_piece returned; LQ_NOT_FOUND: not kept, pruned or not synced (the message names
+ * the file); LQ_CORRUPT; LQ_IO.
  */
-LQ_CHECK enum lq_status lq_query_raw_log(const char *file, char **path, struct lq_error *err);
+LQ_CHECK enum lq_status lq_query_log_lines(const char *file, int64_t first, int64_t last,
+                                           lq_log_line_fn *on_piece, void *ctx,
+                                           struct lq_error *err);
 
 #endif

@@ -337,6 +337,9 @@ enum lq_status lq_db_query(struct lq_db *db, enum lq_db_guard guard, const char 
     LQ_TRY(bind(rows->statement, params, n_params, err));
     if (duckdb_execute_prepared_streaming(rows->statement, &rows->result))
         return lq_error_set(err, LQ_SQL, "%s", duckdb_result_error(&rows->result));
+    /* Columns are only known before the execution when every parameter has a type. */
+    if (duckdb_column_count(&rows->result) != rows->n_columns)
+        return lq_error_set(err, LQ_SQL, "a parameter needs a cast ($1::VARCHAR) in: %s", sql);
     /* The first rows are fetched here, so that most failures come before any output. */
     LQ_TRY(fetch(rows, err));
     *out = LQ_TAKE(rows);
@@ -346,6 +349,11 @@ enum lq_status lq_db_query(struct lq_db *db, enum lq_db_guard guard, const char 
 size_t lq_rows_column_count(const struct lq_rows *rows)
 {
     return rows->n_columns;
+}
+
+bool lq_rows_is_empty(const struct lq_rows *rows)
+{
+    return rows->chunk == NULL;
 }
 
 const char *lq_rows_column_name(const struct lq_rows *rows, size_t column)

@@ -88,7 +88,8 @@ enum lq_db_guard {
 };
 
 /*
- * Run one statement and read its rows as they are produced. Integers, floats, booleans and texts
+ * Run one statement and read its rows as they are produced. Each parameter must stand in a cast once
+ * ($1::VARCHAR), so that the columns' types are known before values are. Integers, floats, booleans and texts
  * come as they are; times as RFC 3339 text in UTC; nested values as JSON; everything else as the
  * engine's own text.
  *   rows  the caller's, freed before `db` is closed
@@ -99,6 +100,8 @@ LQ_CHECK enum lq_status lq_db_query(struct lq_db *db, enum lq_db_guard guard, co
                                     struct lq_rows **rows, struct lq_error *err);
 
 size_t lq_rows_column_count(const struct lq_rows *rows);
+/* Whether there is no row at all; asked before the first lq_rows_next. */
+bool lq_rows_is_empty(const struct lq_rows *rows);
 /* Borrowed until the rows are freed. */
 const char *lq_rows_column_name(const struct lq_rows *rows, size_t column);
 /* Whether the column holds numbers: tables align them to the right. */

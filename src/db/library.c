@@ -47,6 +47,17 @@ static void *open_library(void)
     return library;
 }
 
+/* Fill a function pointer. It is copied as bytes: ISO C has no cast from dlsym's void pointer. */
+static void look_up(void *library, const char *name, void *function, size_t size)
+{
+    void *symbol = dlsym(library, name);
+
+    if (!symbol)
+        load_status = lq_error_set(&load_error, LQ_CORRUPT,
+                                   "libduckdb.so is too old: it lacks %s()", name);
+    memcpy(function, &symbol, size);
+}
+
 static void load(void)
 {
     void *library = open_library();
@@ -54,10 +65,7 @@ static void load(void)
     if (!library)
         return;
 #define LOOK_UP(name)                                                                              \
-    lq_duckdb.name##_ = (__typeof__(&name))dlsym(library, #name);                                  \
-    if (!lq_duckdb.name##_)                                                                        \
-        load_status = lq_error_set(&load_error, LQ_CORRUPT,                                        \
-                                   "libduckdb.so is too old: it lacks %s()", #name);
+    look_up(library, #name, &lq_duckdb.name##_, sizeof lq_duckdb.name##_);
     LQ_DUCKDB_FUNCTIONS(LOOK_UP)
 #undef LOOK_UP
 }

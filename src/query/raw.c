@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* From a run's Parquet file to its raw log (docs/format.md, "On disk"). */
+/* From a run's Parquet file to the lines of its raw log (docs/format.md, "On disk"). */
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "query/query.h"
+#include "store/raw_log.h"
 #include <unistd.h>
 
 /* The last place where `part` stands in `path`, NULL when nowhere. */
-static const char *last(const char *path, const char *part)
+static const char *last_of(const char *path, const char *part)
 {
     const char *found = NULL;
 
@@ -15,12 +16,12 @@ static const char *last(const char *path, const char *part)
     return found;
 }
 
-enum lq_status lq_query_raw_log(const char *file, char **path, struct lq_error *err)
+static enum lq_status find_raw_log(const char *file, char **path, struct lq_error *err)
 {
     static const char local[] = "/.lq/logs/", extension[] = ".parquet";
     LQ_CLEANUP(lq_buf_release) struct lq_buf text = LQ_BUF_INIT;
     const char *end = file + strlen(file) - (sizeof extension - 1);
-    const char *at = last(file, local);
+    const char *at = last_of(file, local);
     const char *rest;
 
     if (at) {
@@ -28,7 +29,7 @@ enum lq_status lq_query_raw_log(const char *file, char **path, struct lq_error *
         lq_buf_adds(&text, "/.lq/raw/");
         rest = at + sizeof local - 1;
     } else {
-        at = last(file, "/hostname=");
+        at = last_of(file, "/hostname=");
         if (!at)
             return lq_error_set(err, LQ_NOT_FOUND, "'%s' lies in no store: it has no raw log", file);
         lq_buf_add(&text, file, (size_t)(at - file));
@@ -45,4 +46,13 @@ enum lq_status lq_query_raw_log(const char *file, char **path, struct lq_error *
                             lq_buf_text(&text));
     *path = lq_buf_detach(&text);
     return LQ_OK;
+}
+
+enum lq_status lq_query_log_lines(const char *file, int64_t first, int64_t last,
+                                  lq_log_line_fn *on_piece, void *ctx, struct lq_error *err)
+{
+    LQ_CLEANUP(lq_free) char *path = NULL;
+
+    LQ_TRY(find_raw_log(file, &path, err));
+    return lq_raw_log_lines(path, first, last, on_piece, ctx, NULL, err);
 }

@@ -110,8 +110,8 @@ static enum lq_status try_way(struct lq_query *query, const struct parts *parts,
     LQ_CLEANUP(lq_free) char *sql =
         lq_format("SELECT ref, run_uid, file, run_id, source_name, "
                   "strftime(started_at AT TIME ZONE 'UTC', '%%Y-%%m-%%d %%H:%%M:%%S') "
-                  "FROM lq_run_rows WHERE " ORIGIN "($4::VARCHAR IS NULL OR $4 IS NOT NULL) AND "
-                  "$5::BIGINT >= 0 AND %s%s",
+                  "FROM lq_run_rows WHERE " ORIGIN "$4::VARCHAR IS NOT NULL AND $5::BIGINT >= 0 AND "
+                  "%s%s",
                   where, newest ? NEWEST : " ORDER BY started_at DESC");
     const struct lq_value params[] = {
         lq_value_text(parts->origin[0]), lq_value_text(parts->origin[1]),

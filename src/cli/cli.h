@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The command line tool: what every command gets, and what a command is.
+ *
+ * To add a command: write cmd_<name>.c with its struct, its option table, its function and one
+ * `const struct lq_command`; list it in commands.c; describe it in docs/man/lq.md; test it in
+ * tests/cli/t_<name>.sh.
+ */
+#ifndef LQ_CLI_CLI_H
+#define LQ_CLI_CLI_H
+
+#include "base/alloc.h"
+#include "cli/options.h"
+#include "cli/out.h"
+#include <lq/project.h>
+#include <lq/query.h>
+
+/* What the dispatcher does before a command starts. */
+enum lq_needs {
+    LQ_NEEDS_NOTHING = 0,
+    LQ_NEEDS_PROJECT = 1, /* cli->project is open; no project is an error */
+    LQ_NEEDS_SCOPE = 2,   /* scope, filter and output options are read into cli->scope, ->format; the
+                             project is opened when there is one */
+};
+
+struct lq_cli {
+    struct lq_project project;
+    bool has_project;
+    char *cwd;
+    char *store;     /* the central store: LQ_STORE, sync.destination, ~/.lq/projects */
+    char *cache_dir; /* XDG_CACHE_HOME/lq or ~/.cache/lq */
+    char *data;      /* -d, with ~ expanded */
+    struct lq_scope scope;
+    enum lq_out_format format;
+    int exit_code; /* of a command that sets it itself (lq run); -1: by status */
+};
+
+struct lq_command {
+    const char *name, *alias, *summary;
+    unsigned needs;
+    const struct lq_opt *opts;
+    size_t args_size;
+    enum lq_status (*main)(struct lq_cli *cli, const void *args, struct lq_error *err);
+};
+
+/* All commands in the order of the help, NULL behind the last. */
+extern const struct lq_command *const lq_commands[];
+
+/* Open the runs that cli->scope names. With no run in it, says so in one line on stderr, and
+ * `*empty` is set: there is nothing to find in it. */
+LQ_CHECK enum lq_status lq_cli_open_query(struct lq_cli *cli, struct lq_query **query, bool *empty,
+                                          struct lq_error *err);
+
+/* Run one of lq's own queries and print its rows; `flexible` as in lq_out_rows. When `limit` cuts a
+ * table short, a line on stderr says so. */
+struct lq_value;
+LQ_CHECK enum lq_status lq_cli_print_query(struct lq_cli *cli, struct lq_query *query,
+                                           const char *sql, const struct lq_value *params,
+                                           size_t n_params, const char *const *flexible,
+                                           int64_t limit, struct lq_error *err);
+
+/* The value of -n: NULL gives `table_rows` for a table and 0, all, for other formats. */
+LQ_CHECK enum lq_status lq_cli_read_limit(const char *text, enum lq_out_format format,
+                                          int64_t table_rows, int64_t *limit,
+                                          struct lq_error *err);
+
+/* "3 min ago" of the time that the SQL expression yields, for tables. */
+#define LQ_SQL_AGE(time)                                                                           \
+    "CASE WHEN epoch(now() - " time ") < 60 THEN 'just now' "                                      \
+    "WHEN epoch(now() - " time ") < 5400 THEN (epoch(now() - " time ") // 60)::INT || ' min ago' " \
+    "WHEN epoch(now() - " time ") < 129600 THEN (epoch(now() - " time ") // 3600)::INT || "        \
+    "' h ago' ELSE strftime(" time " AT TIME ZONE 'UTC', '%Y-%m-%d') END"
+
+/* One line of lq's own on standard error: "lq: …", control bytes made visible. */
+void lq_say(const char *fmt, ...) LQ_PRINTF(1, 2);
+
+/* "~/x" with the home folder in place of "~"; anything else unchanged. The caller's. */
+char *lq_cli_expand_home(const char *path);
+
+#endif

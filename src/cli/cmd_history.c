@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* lq history, lq status: runs, newest first; the newest run of each name. */
+#include "cli/cli.h"
+#include "db/db.h"
+
+#define TABLE_ROWS 50
+
+struct history_args {
+    const char *limit;
+};
+
+static const struct lq_opt history_opts[] = {
+    LQ_OPT(struct history_args, limit, 'n', "limit", "N",
+           "at most N runs (50 in a table, 0: all; other formats show all)"),
+    LQ_OPT_END,
+};
+
+static const char data_columns[] =
+    "ref, run_id, source_name, source_type AS source, outcome, exit_code, signal, started_at, "
+    "completed_at, duration_sec, error_count, warning_count, test_pass_count, test_fail_count, "
+    "test_skip_count, git_commit, git_branch, git_dirty, command, namespace, project, hostname, "
+    "run_uid";
+
+/* Errors, warnings and tests in one narrow cell: "2 errors, 1 warning, 3/10 tests failed". */
+#define FOUND                                                                                      \
+    "concat_ws(', ', "                                                                             \
+    "CASE WHEN error_count > 0 THEN error_count || if(error_count = 1, ' error', ' errors') END, " \
+    "CASE WHEN warning_count > 0 THEN warning_count || if(warning_count = 1, ' warning', "         \
+    "' warnings') END, "                                                                           \
+    "CASE WHEN test_fail_count > 0 THEN test_fail_count || if(test_fail_count = 1, ' test', "      \
+    "' tests') || ' failed' END)"
+
+static const char history_columns[] =
+    "ref, source_name AS run, outcome, " LQ_SQL_AGE("started_at") " AS started, "
+    "round(duration_sec, 1) AS sec, " FOUND " AS found, "
+    "git_branch || '@' || left(git_commit, 7) || if(git_dirty, '+', '') AS \"commit\", command";
+static const char status_columns[] =
+    "source_name AS run, outcome, " FOUND " AS found, " LQ_SQL_AGE("started_at") " AS started, ref";
+static const char *const history_flexible[] = { "command", "commit", "run", NULL };
+static const char *const status_flexible[] = { "run", NULL };
+
+static enum lq_status list_runs(struct lq_cli *cli, const char *columns, const char *relation,
+                                const char *const *flexible, int64_t limit, struct lq_error *err)
+{
+    LQ_CLEANUP(lq_query_close) struct lq_query *query = NULL;
+    LQ_CLEANUP(lq_free) char *sql =
+        lq_format("SELECT %s FROM %s ORDER BY started_at DESC, run_uid DESC",
+                  lq_out_is_table(cli->format) ? columns : data_columns, relation);
+    bool empty;
+
+    LQ_TRY(lq_cli_open_query(cli, &query, &empty, err));
+    return lq_cli_print_query(cli, query, sql, NULL, 0, flexible, limit, err);
+}
+
+static enum lq_status history_main(struct lq_cli *cli, const void *argp, struct lq_error *err)
+{
+    const struct history_args *args = argp;
+    int64_t limit;
+
+    LQ_TRY(lq_cli_read_limit(args->limit, cli->format, TABLE_ROWS, &limit, err));
+    return list_runs(cli, history_columns, "lq_runs", history_flexible, limit, err);
+}
+
+static enum lq_status status_main(struct lq_cli *cli, const void *argp, struct lq_error *err)
+{
+    return list_runs(cli, status_columns, "lq_source_status", status_flexible, 0, err);
+}
+
+const struct lq_command lq_cmd_history = {
+    .name = "history",
+    .summary = "list runs, newest first",
+    .needs = LQ_NEEDS_SCOPE,
+    .opts = history_opts,
+    .args_size = sizeof(struct history_args),
+    .main = history_main,
+};
+
+static const struct lq_opt no_opts[] = { LQ_OPT_END };
+
+const struct lq_command lq_cmd_status = {
+    .name = "status",
+    .summary = "show the newest run of each name",
+    .needs = LQ_NEEDS_SCOPE,
+    .opts = no_opts,
+    .main = status_main,
+};

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: MIT */
+/* The dispatcher: find the command, read its options, open what it needs, report, exit. */
+#include "base/file.h"
+#include "base/text.h"
+#include "base/time.h"
+#include "cli/cli.h"
+#include "db/db.h"
+#include <errno.h>
+#include <locale.h>
+#include <stdarg.h>
+#include <unistd.h>
+
+void lq_say(const char *fmt, ...)
+{
+    LQ_CLEANUP(lq_buf_release) struct lq_buf text = LQ_BUF_INIT;
+    LQ_CLEANUP(lq_buf_release) struct lq_buf line = LQ_BUF_INIT;
+    LQ_CLEANUP(lq_free) char *raw = NULL;
+    va_list args;
+
+    va_start(args, fmt);
+    if (vasprintf(&raw, fmt, args) < 0)
+        raw = NULL;
+    va_end(args);
+    lq_buf_adds(&line, "lq: ");
+    lq_text_add_visible(&line, lq_str_of(raw ? raw : "out of memory"), false);
+    lq_buf_addc(&line, '\n');
+    /* One write, so that lines of parallel processes stay whole. */
+    if (write(STDERR_FILENO, lq_buf_text(&line), line.len) < 0)
+        return;
+}
+
+char *lq_cli_expand_home(const char *path)
+{
+    const char *home = getenv("HOME");
+
+    if (path[0] != '~' || (path[1] != '/' && path[1] != '\0') || !home || !*home)
+        return lq_strdup(path);
+    return lq_format("%s%s", home, path + 1);
+}
+
+static int exit_code_of(enum lq_status status)
+{
+    return status == LQ_OK ? 0 : status == LQ_USAGE ? 2 : 1;
+}
+
+static void report(const struct lq_error *err)
+{
+    LQ_CLEANUP(lq_buf_release) struct lq_buf text = LQ_BUF_INIT;
+
+    lq_say("%s", err->message);
+    if (!err->detail[0])
+        return;
+    lq_text_add_visible(&text, lq_str_of(err->detail), true);
+    lq_buf_addc(&text, '\n');
+    fwrite(lq_buf_text(&text), 1, text.len, stderr);
+}
+
+/* ---- options that many commands share ---- */
+
+struct global_args {
+    bool help;
+    const char *folder;
+};
+
+static const struct lq_opt global_opts[] = {
+    LQ_OPT(struct global_args, help, 'h', "help", NULL, "show this"),
+    LQ_OPT(struct global_args, folder, 'C', "directory", "DIR", "work as if started in DIR"),
+    LQ_OPT_END,
+};
+
+struct scope_args {
+    bool include_synced, global;
+    const char *data, *namespace_, *project, *hostname, *source, *name, *since, *until;
+};
+
+static const struct lq_opt scope_opts[] = {
+    LQ_OPT(struct scope_args, include_synced, 0, "include-synced", NULL,
+           "also this project's runs in the central store"),
+    LQ_OPT(struct scope_args, global, 'g', "global", NULL,
+           "all projects of the central store, and the local runs"),
+    LQ_OPT(struct scope_args, data, 'd', "data", "PATH", "the store or run file at PATH alone"),
+    LQ_OPT(struct scope_args, namespace_, 0, "namespace", "N", "runs of this namespace"),
+    LQ_OPT(struct scope_args, project, 0, "project", "P", "runs of this project"),
+    LQ_OPT(struct scope_args, hostname, 0, "hostname", "H", "runs of this machine"),
+    LQ_OPT(struct scope_args, source, 0, "source", "KIND", "runs of KIND: run, import or capture"),
+    LQ_OPT(struct scope_args, name, 0, "name", "NAME", "runs of this name"),
+    LQ_OPT(struct scope_args, since, 0, "since", "TIME",
+           "runs since TIME: 2025-01-15[T14:30], or an age: 7d"),
+    LQ_OPT(struct scope_args, until, 0, "until", "TIME", "runs before TIME"),
+    LQ_OPT_END,
+};
+
+struct out_args {
+    const char *format;
+    bool json, jsonl, csv, markdown;
+};
+
+static const struct lq_opt out_opts[] = {
+    LQ_OPT(struct out_args, format, 'o', "output", "FORMAT", "table, json, jsonl, csv or markdown"),
+    LQ_OPT(struct out_args, json, 0, "json", NULL, "same as -o json"),
+    LQ_OPT(struct out_args, jsonl, 0, "jsonl", NULL, "same as -o jsonl: a JSON object a line"),
+    LQ_OPT(struct out_args, csv, 0, "csv", NULL, "same as -o csv"),
+    LQ_OPT(struct out_args, markdown, 0, "markdown", NULL, "same as -o markdown"),
+    LQ_OPT_END,
+};
+
+static enum lq_status read_time(const char *option, const char *text, int64_t *time,
+                                struct lq_error *err)
+{
+    if (text && !lq_time_parse(text, lq_time_now(), time))
+        return lq_error_set(err, LQ_USAGE,
+                            "--%s needs a time such as 2025-01-15, 2025-01-15T14:30 or 7d, not '%s'",
+                            option, text);
+    return LQ_OK;
+}
+
+static void warn(void *ctx, const char *line)
+{
+    (void)ctx;
+    lq_say("%s", line);
+}
+
+static enum lq_status read_scope(struct lq_cli *cli, const struct scope_args *args,
+                                 struct lq_error *err)
+{
+    static const char *const sources[] = { "run", "import", "capture" };
+    bool known = !args->source;
+
+    if (args->include_synced + args->global + (args->data != NULL) > 1)
+        return lq_error_set(err, LQ_USAGE, "--include-synced, --global and --data exclude each other");
+    for (size_t i = 0; i < LQ_COUNT(sources) && !known; i++)
+        known = strcmp(args->source, sources[i]) == 0;
+    if (!known)
+        return lq_error_set(err, LQ_USAGE, "--source is run, import or capture, not '%s'",
+                            args->source);
+    cli->data = args->data ? lq_cli_expand_home(args->data) : NULL;
+    cli->scope = (struct lq_scope){
+        .include_synced = args->include_synced,
+        .global = args->global,
+        .data = cli->data,
+        .namespace_ = args->namespace_,
+        .project = args->project,
+        .hostname = args->hostname,
+        .source = args->source,
+        .name = args->name,
+        .warn = warn,
+    };
+    LQ_TRY(read_time("since", args->since, &cli->scope.since, err));
+    return read_time("until", args->until, &cli->scope.until, err);
+}
+
+static enum lq_status read_out(struct lq_cli *cli, const struct out_args *args,
+                               struct lq_error *err)
+{
+    const char *name = args->format;
+
+    name = args->json ? "json" : args->jsonl ? "jsonl" : args->csv ? "csv" : name;
+    name = args->markdown ? "markdown" : name;
+    if (name && !lq_out_format_parse(name, &cli->format))
+        return lq_error_set(err, LQ_USAGE, "unknown output format '%s'", name);
+    return LQ_OK;
+}
+
+/* ---- opening ---- */
+
+static enum lq_status open_project(struct lq_cli *cli, bool required, struct lq_error *err)
+{
+    struct lq_error reason = { 0 };
+    const enum lq_status status = lq_project_open(&cli->project, cli->cwd, &reason);
+
+    cli->has_project = status == LQ_OK;
+    if (status == LQ_OK || (status == LQ_NOT_FOUND && !required))
+        return LQ_OK;
+    *err = reason;
+    return status;
+}
+
+/* The central store and the cache, which the environment and the project decide. */
+static void find_places(struct lq_cli *cli)
+{
+    const char *store = getenv("LQ_STORE");
+    const char *cache = getenv("XDG_CACHE_HOME");
+
+    if (!store || !*store)
+        store = cli->has_project ? cli->project.config.sync_destination : NULL;
+    cli->store = lq_cli_expand_home(store && *store ? store : "~/.lq/projects");
+    cli->cache_dir = cache && *cache == '/' ? lq_path_join(cache, "lq")
+                                            : lq_cli_expand_home("~/.cache/lq");
+    cli->scope.store = cli->store;
+    cli->scope.cache_dir = cli->cache_dir;
+}
+
+enum lq_status lq_cli_open_query(struct lq_cli *cli, struct lq_query **query, bool *empty,
+                                 struct lq_error *err)
+{
+    const struct lq_scope *scope = &cli->scope;
+
+    if (!cli->has_project && !scope->global && !scope->data)
+        LQ_TRY(open_project(cli, true, err));
+    LQ_TRY(lq_query_open(query, cli->has_project ? &cli->project : NULL, scope, err));
+    *empty = lq_query_run_count(*query) == 0;
+    if (!*empty)
+        return LQ_OK;
+    if (scope->namespace_ || scope->project || scope->hostname || scope->source || scope->name ||
+        scope->since || scope->until)
+        lq_say("no run matches these filters");
+    else if (scope->data)
+        lq_say("no runs in '%s'", scope->data);
+    else
+        lq_say("no runs yet: 'lq run COMMAND' records one");
+    return LQ_OK;
+}
+
+enum lq_status lq_cli_print_query(struct lq_cli *cli, struct lq_query *query, const char *sql,
+                                  const struct lq_value *params, size_t n_params,
+                                  const char *const *flexible, int64_t limit, struct lq_error *err)
+{
+    LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
+    bool more = false;
+
+    LQ_TRY(lq_query_run(query, false, sql, params, n_params, &rows, err));
+    LQ_TRY(lq_out_rows(cli->format, rows, flexible, limit, &more, err));
+    if (more) {
+        fflush(stdout);
+        lq_say("only the first %lld are shown: -n 0 shows all", (long long)limit);
+    }
+    return LQ_OK;
+}
+
+enum lq_status lq_cli_read_limit(const char *text, enum lq_out_format format, int64_t table_rows,
+                                 int64_t *limit, struct lq_error *err)
+{
+    char *end;
+
+    *limit = format == LQ_OUT_TABLE ? table_rows : 0;
+    if (!text)
+        return LQ_OK;
+    *limit = strtoll(text, &end, 10);
+    if (end == text || *end || *limit < 0)
+        return lq_error_set(err, LQ_USAGE, "-n needs a number, not '%s'", text);
+    return LQ_OK;
+}
+
+/* ---- dispatching ---- */
+
+static enum lq_status run_command(struct lq_cli *cli, const struct lq_command *command, char **argv,
+                                  struct lq_error *err)
+{
+    LQ_CLEANUP(lq_free) char *title = lq_format("lq %s", command->name);
+    LQ_CLEANUP(lq_free) void *args = lq_alloc(command->args_size);
+    struct global_args global = { 0 };
+    struct scope_args scope = { 0 };
+    struct out_args out = { 0 };
+    struct lq_opt_group groups[4] = { { NULL, command->opts, args } };
+    size_t n_groups = 1;
+
+    if (command->needs & LQ_NEEDS_SCOPE) {
+        groups[n_groups++] = (struct lq_opt_group){ "Which runs:", scope_opts, &scope };
+        groups[n_groups++] = (struct lq_opt_group){ "Output:", out_opts, &out };
+    }
+    groups[n_groups++] = (struct lq_opt_group){ "General:", global_opts, &global };
+    LQ_TRY(lq_options_parse(title, argv, groups, n_groups, err));
+    if (global.help) {
+        lq_options_help(title, command->summary, groups, n_groups);
+        return LQ_OK;
+    }
+    if (global.folder && chdir(global.folder) != 0)
+        return lq_error_errno(err, errno, "cannot change to folder '%s'", global.folder);
+    cli->cwd = getcwd(NULL, 0);
+    if (!cli->cwd)
+        return lq_error_errno(err, errno, "cannot tell the current folder");
+    if (command->needs & LQ_NEEDS_SCOPE) {
+        LQ_TRY(read_scope(cli, &scope, err));
+        LQ_TRY(read_out(cli, &out, err));
+    }
+    if (command->needs)
+        LQ_TRY(open_project(cli, command->needs & LQ_NEEDS_PROJECT, err));
+    find_places(cli);
+    return command->main(cli, args, err);
+}
+
+static void help(void)
+{
+    printf("usage: lq COMMAND [options]\n"
+           "Run builds, tests and linters; keep their logs; ask what went wrong, anywhere.\n\n");
+    for (const struct lq_command *const *at = lq_commands; *at; at++)
+        printf("  %-9s %s\n", (*at)->name, (*at)->summary);
+    printf("\n'lq COMMAND -h' shows the options of a command.\n");
+}
+
+static const struct lq_command *find_command(const char *name)
+{
+    for (const struct lq_command *const *at = lq_commands; *at; at++) {
+        if (strcmp((*at)->name, name) == 0 || ((*at)->alias && strcmp((*at)->alias, name) == 0))
+            return *at;
+    }
+    return NULL;
+}
+
+static enum lq_status dispatch(struct lq_cli *cli, char **argv, struct lq_error *err)
+{
+    const char *name = argv[1];
+    const struct lq_command *command;
+
+    if (!name)
+        return lq_error_set(err, LQ_USAGE, "no command given: 'lq --help' lists them");
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        if (!argv[2]) {
+            help();
+            return LQ_OK;
+        }
+        name = argv[2];
+    }
+    if (strcmp(name, "--version") == 0) {
+        printf("lq %s\n", LQ_VERSION);
+        return LQ_OK;
+    }
+    command = find_command(name);
+    if (!command)
+        return lq_error_set(err, LQ_USAGE, "unknown command '%s': 'lq --help' lists them", name);
+    if (name == argv[2])
+        return run_command(cli, command, (char *[]){ argv[0], (char[]){ "-h" }, NULL }, err);
+    return run_command(cli, command, argv + 1, err);
+}
+
+int main(int argc, char **argv)
+{
+    struct lq_cli cli = { .exit_code = -1 };
+    struct lq_error err = { 0 };
+    enum lq_status status;
+
+    (void)argc;
+    setlocale(LC_CTYPE, "");
+    status = dispatch(&cli, argv, &err);
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == LQ_OK)
+        status = lq_error_set(&err, LQ_IO, "cannot write standard output");
+    if (status != LQ_OK)
+        report(&err);
+    lq_project_release(&cli.project);
+    free(cli.cwd);
+    free(cli.store);
+    free(cli.cache_dir);
+    free(cli.data);
+    return cli.exit_code >= 0 ? cli.exit_code : exit_code_of(status);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Options as rows of a table over a struct: the kind of an option follows from its member's type,
+ * so table and struct cannot disagree, and `-h` prints the same rows.
+ */
+#ifndef LQ_CLI_OPTIONS_H
+#define LQ_CLI_OPTIONS_H
+
+#include "base/base.h"
+
+enum lq_opt_kind {
+    LQ_OPT_END_OF_TABLE = 0,
+    LQ_OPT_FLAG,   /* bool */
+    LQ_OPT_TEXT,   /* const char *, borrowed from argv */
+    LQ_OPT_NUMBER, /* int64_t, not negative */
+    LQ_OPT_WORD,   /* const char *: a positional argument, optional */
+    LQ_OPT_REST,   /* char *const *: all remaining words, NULL-terminated */
+};
+
+struct lq_opt {
+    enum lq_opt_kind kind;
+    size_t offset;
+    char letter; /* 0: none */
+    const char *name;
+    const char *value; /* what the value is called in the help; NULL for flags */
+    const char *help;
+};
+
+#define LQ_OPT(type, member, short_name, long_name, value_name, text)                              \
+    {                                                                                              \
+        .kind = _Generic(((type *)NULL)->member,                                                   \
+            bool: LQ_OPT_FLAG,                                                                     \
+            const char *: LQ_OPT_TEXT,                                                             \
+            int64_t: LQ_OPT_NUMBER),                                                               \
+        .offset = offsetof(type, member), .letter = (short_name), .name = (long_name),             \
+        .value = (value_name), .help = (text),                                                     \
+    }
+#define LQ_ARG(type, member, long_name, text)                                                      \
+    {                                                                                              \
+        .kind = _Generic(((type *)NULL)->member,                                                   \
+            const char *: LQ_OPT_WORD,                                                             \
+            char *const *: LQ_OPT_REST),                                                           \
+        .offset = offsetof(type, member), .name = (long_name), .help = (text),                     \
+    }
+#define LQ_OPT_END { .kind = LQ_OPT_END_OF_TABLE }
+
+/* A table and the struct that it fills. */
+struct lq_opt_group {
+    const char *title; /* heading in the help; NULL: none */
+    const struct lq_opt *opts;
+    void *values;
+};
+
+/*
+ * Fill the structs of `groups` from argv[1..]. An option may stand before or after the words, until
+ * "--"; in a table with a LQ_OPT_REST row options end at the first word.
+ *   command  for messages: "lq sync"
+ * LQ_OK; LQ_USAGE: unknown option, missing or bad value, word too many.
+ */
+LQ_CHECK enum lq_status lq_options_parse(const char *command, char **argv,
+                                         const struct lq_opt_group *groups, size_t n_groups,
+                                         struct lq_error *err);
+
+/* "lq sync [options] [destination]" and the rows, on standard output. */
+void lq_options_help(const char *command, const char *summary, const struct lq_opt_group *groups,
+                     size_t n_groups);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Output: rows of the database as a table, JSON, JSON lines, CSV or Markdown on standard output.
+ * What comes from logs cannot steer a terminal: control bytes are shown as \xNN, or escaped as the
+ * format does.
+ */
+#ifndef LQ_CLI_OUT_H
+#define LQ_CLI_OUT_H
+
+#include "base/buf.h"
+#include <lq/error.h>
+
+struct lq_rows;
+
+enum lq_out_format {
+    LQ_OUT_TABLE = 0,
+    LQ_OUT_JSON,
+    LQ_OUT_JSONL,
+    LQ_OUT_CSV,
+    LQ_OUT_MARKDOWN,
+};
+
+/* "json" … to the format; false when there is none of that name. */
+bool lq_out_format_parse(const char *name, enum lq_out_format *format);
+
+/* Whether the format is for people: narrow columns, texts cut to the terminal's width. */
+bool lq_out_is_table(enum lq_out_format format);
+
+/*
+ * Print all rows. Tables fit the terminal's width by cutting the columns named in `flexible`
+ * (a NULL-terminated list; NULL: every text column may be cut), and are whole and plain elsewhere.
+ *   max_rows  0: all; else `*more` is set when there were further rows
+ * LQ_SQL, LQ_IO.
+ */
+LQ_CHECK enum lq_status lq_out_rows(enum lq_out_format format, struct lq_rows *rows,
+                                    const char *const *flexible, int64_t max_rows, bool *more,
+                                    struct lq_error *err);
+
+/* Append `text` as a JSON string with its quotes (RFC 8259); DEL, C1 and bidirectional controls are
+ * escaped too. */
+void lq_out_add_json(struct lq_buf *buf, struct lq_str text);
+
+#endif
