@@ -11,14 +11,12 @@
 
 #include <lq/error.h>
 #include <lq/project.h>
-#include <lq/str.h>
+#include <lq/rows.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct lq_query;
-struct lq_rows;
-struct lq_value;
 
 /* Which runs are asked about. Zero-initialised: the local runs of the project. */
 struct lq_scope {
@@ -55,7 +53,7 @@ LQ_CHECK enum lq_status lq_query_open_log(struct lq_query **query, const char *p
 int64_t lq_query_run_count(const struct lq_query *query);
 
 /*
- * Run one query with `params` bound to $1, $2, … (db/db.h describes values and rows). A file that
+ * Run one query with `params` bound to $1, $2, … (lq/rows.h). A file that
  * turns out to be damaged is left out with a warning, and the query starts again.
  *   user_sql  the text comes from the user: queries only
  */

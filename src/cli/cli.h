@@ -53,7 +53,6 @@ LQ_CHECK enum lq_status lq_cli_open_query(struct lq_cli *cli, struct lq_query **
 
 /* Run one of lq's own queries and print its rows; `flexible` as in lq_out_rows. When `limit` cuts a
  * table short, a line on stderr says so. */
-struct lq_value;
 LQ_CHECK enum lq_status lq_cli_print_query(struct lq_cli *cli, struct lq_query *query,
                                            const char *sql, const struct lq_value *params,
                                            size_t n_params, const char *const *flexible,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* lq errors, lq warnings: events of one severity, newest run first, in the order of the log. */
 #include "cli/cli.h"
-#include "db/db.h"
+#include <lq/rows.h>
 
 /* What a table shows without being asked for more. */
 #define TABLE_ROWS 50

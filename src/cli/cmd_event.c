@@ -2,7 +2,7 @@
 /* lq event, lq context: all that is known of one event; the log around it. */
 #include "base/text.h"
 #include "cli/cli.h"
-#include "db/db.h"
+#include <lq/rows.h>
 #include <unistd.h>
 
 struct event_args {

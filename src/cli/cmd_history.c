@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* lq history, lq status: runs, newest first; the newest run of each name. */
 #include "cli/cli.h"
-#include "db/db.h"
+#include <lq/rows.h>
 
 #define TABLE_ROWS 50
 

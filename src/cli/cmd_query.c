@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* lq query, lq sql: ask in SQL, about recorded runs or about a log on the spot. */
 #include "cli/cli.h"
-#include "db/db.h"
+#include <lq/rows.h>
 #include <ctype.h>
 #include <lq/event.h>
 #include <strings.h>

@@ -4,7 +4,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "cli/cli.h"
-#include "db/db.h"
+#include <lq/rows.h>
 #include <errno.h>
 #include <locale.h>
 #include <stdarg.h>

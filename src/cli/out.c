@@ -3,7 +3,7 @@
 #include "cli/out.h"
 #include "base/alloc.h"
 #include "base/text.h"
-#include "db/db.h"
+#include <lq/rows.h>
 #include <libsmartcols.h>
 #include <unistd.h>
 

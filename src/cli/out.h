@@ -8,9 +8,7 @@
 #define LQ_CLI_OUT_H
 
 #include "base/buf.h"
-#include <lq/error.h>
-
-struct lq_rows;
+#include <lq/rows.h>
 
 enum lq_out_format {
     LQ_OUT_TABLE = 0,

@@ -15,7 +15,7 @@ test_help() {
     run lq --help
     expect_rc 0
     expect_in_stdout 'usage: lq'
-    expect_in_stdout 'lq run'
+    expect_in_stdout '  run '
     expect_stderr </dev/null
 }
 
