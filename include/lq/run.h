@@ -69,6 +69,9 @@ struct lq_run {
 
 void lq_run_release(struct lq_run *run);
 
+/* Make every text of the run valid UTF-8: file names, commands and variables may hold any bytes. */
+void lq_run_make_utf8(struct lq_run *run);
+
 /* "ok" …, as stored. */
 const char *lq_outcome_name(enum lq_outcome outcome);
 

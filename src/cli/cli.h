@@ -70,6 +70,13 @@ LQ_CHECK enum lq_status lq_cli_read_limit(const char *text, enum lq_out_format f
     "WHEN epoch(now() - " time ") < 129600 THEN (epoch(now() - " time ") // 3600)::INT || "        \
     "' h ago' ELSE strftime(" time " AT TIME ZONE 'UTC', '%Y-%m-%d') END"
 
+/*
+ * End the process with what a command came to: reports `err`, flushes standard output, and leaves
+ * without freeing what the kernel frees faster (closing libduckdb takes milliseconds). Returns
+ * only under a sanitizer, which wants to see everything freed.
+ */
+void lq_cli_leave(struct lq_cli *cli, enum lq_status status, struct lq_error *err);
+
 /* One line of lq's own on standard error: "lq: …", control bytes made visible. */
 void lq_say(const char *fmt, ...) LQ_PRINTF(1, 2);
 

@@ -138,6 +138,7 @@ static enum lq_status run_main(struct lq_cli *cli, const void *argp, struct lq_e
     }
     if ((captured != LQ_OK || recorded != LQ_OK) && cli->exit_code == 0)
         cli->exit_code = EXIT_LQ_FAILED;
+    lq_cli_leave(cli, captured != LQ_OK ? captured : recorded, err);
     return captured != LQ_OK ? captured : recorded;
 }
 

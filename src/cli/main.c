@@ -323,23 +323,39 @@ static enum lq_status dispatch(struct lq_cli *cli, char **argv, struct lq_error 
     return run_command(cli, command, argv + 1, err);
 }
 
+/* Report and flush; the exit code. */
+static int conclude(struct lq_cli *cli, enum lq_status status, struct lq_error *err)
+{
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == LQ_OK)
+        status = lq_error_set(err, LQ_IO, "cannot write standard output");
+    if (status != LQ_OK)
+        report(err);
+    fflush(stderr);
+    return cli->exit_code >= 0 ? cli->exit_code : exit_code_of(status);
+}
+
+void lq_cli_leave(struct lq_cli *cli, enum lq_status status, struct lq_error *err)
+{
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    _exit(conclude(cli, status, err));
+#else
+    (void)cli, (void)status, (void)err;
+#endif
+}
+
 int main(int argc, char **argv)
 {
     struct lq_cli cli = { .exit_code = -1 };
     struct lq_error err = { 0 };
-    enum lq_status status;
+    int code;
 
     (void)argc;
     setlocale(LC_CTYPE, "");
-    status = dispatch(&cli, argv, &err);
-    if ((fflush(stdout) != 0 || ferror(stdout)) && status == LQ_OK)
-        status = lq_error_set(&err, LQ_IO, "cannot write standard output");
-    if (status != LQ_OK)
-        report(&err);
+    code = conclude(&cli, dispatch(&cli, argv, &err), &err);
     lq_project_release(&cli.project);
     free(cli.cwd);
     free(cli.store);
     free(cli.cache_dir);
     free(cli.data);
-    return cli.exit_code >= 0 ? cli.exit_code : exit_code_of(status);
+    return code;
 }

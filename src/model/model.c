@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Runs, their maps, and the names of the enumerations. */
 #include "base/alloc.h"
+#include "base/text.h"
 #include <lq/event.h>
 #include <lq/run.h>
 
@@ -57,16 +58,56 @@ void lq_map_release(struct lq_map *map)
     *map = (struct lq_map){ 0 };
 }
 
-void lq_run_release(struct lq_run *run)
+/* The texts of a run. */
+#define N_TEXTS 16
+static void run_texts(struct lq_run *run, char **texts[static N_TEXTS])
 {
-    char **const texts[] = {
-        &run->run_uid,    &run->source_name, &run->source_type,     &run->command, &run->signal,
+    char **const all[N_TEXTS] = {
+        &run->run_uid,    &run->source_name, &run->source_type,     &run->command,  &run->signal,
         &run->cwd,        &run->hostname,    &run->executable_path, &run->platform, &run->arch,
-        &run->git_commit, &run->git_branch,  &run->origin,          &run->project, &run->namespace_,
+        &run->git_commit, &run->git_branch,  &run->origin,          &run->project,  &run->namespace_,
         &run->lq_version,
     };
 
-    for (size_t i = 0; i < LQ_COUNT(texts); i++)
+    memcpy(texts, all, sizeof all);
+}
+
+static void make_utf8(char **text)
+{
+    struct lq_buf valid = LQ_BUF_INIT;
+
+    if (!*text || lq_text_is_utf8(lq_str_of(*text)))
+        return;
+    lq_text_add_utf8(&valid, lq_str_of(*text));
+    free(*text);
+    *text = lq_buf_detach(&valid);
+}
+
+static void map_make_utf8(struct lq_map *map)
+{
+    for (size_t i = 0; i < map->count; i++) {
+        make_utf8(&map->keys[i]);
+        make_utf8(&map->values[i]);
+    }
+}
+
+void lq_run_make_utf8(struct lq_run *run)
+{
+    char **texts[N_TEXTS];
+
+    run_texts(run, texts);
+    for (size_t i = 0; i < N_TEXTS; i++)
+        make_utf8(texts[i]);
+    map_make_utf8(&run->environment);
+    map_make_utf8(&run->ci);
+}
+
+void lq_run_release(struct lq_run *run)
+{
+    char **texts[N_TEXTS];
+
+    run_texts(run, texts);
+    for (size_t i = 0; i < N_TEXTS; i++)
         lq_free(texts[i]);
     lq_map_release(&run->environment);
     lq_map_release(&run->ci);

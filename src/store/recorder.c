@@ -4,7 +4,6 @@
 #include "base/file.h"
 #include "base/time.h"
 #include "base/uuid.h"
-#include "db/db.h"
 #include "store/names.h"
 #include "store/raw_log.h"
 #include "store/run_file.h"
@@ -39,9 +38,9 @@ struct lq_recorder {
 
     bool preloading;
     pthread_t preloader;
-    struct lq_db *db;
-    enum lq_status db_status;
-    struct lq_error db_error;
+    struct lq_run_writer *writer;
+    enum lq_status writer_status;
+    struct lq_error writer_error;
 };
 
 static void on_event(void *ctx, const struct lq_event *event)
@@ -119,15 +118,26 @@ static void pending_release(struct pending *file)
     free(file->name);
 }
 
-/* Publish under the run's name or, when another run of a copied or restored project took that one,
- * under the name with the end of the run's uid. */
-static enum lq_status pending_publish(struct pending *file, const struct lq_run *run,
-                                      enum lq_run_file_kind kind, struct lq_error *err)
+static bool name_is_taken(const struct pending *file)
 {
-    if (faccessat(file->folder_fd, file->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
-        free(file->name);
-        file->name = file_name(run, kind, true);
-    }
+    return file->folder_fd >= 0 &&
+           faccessat(file->folder_fd, file->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* When another run of a copied or restored project has the run's name, both files take the name
+ * with the end of the run's uid: they keep together. */
+static void settle_names(struct lq_recorder *recorder, const struct lq_run *run)
+{
+    if (!name_is_taken(&recorder->parquet) && !name_is_taken(&recorder->raw))
+        return;
+    free(recorder->parquet.name);
+    recorder->parquet.name = file_name(run, LQ_RUN_FILE_PARQUET, true);
+    free(recorder->raw.name);
+    recorder->raw.name = file_name(run, LQ_RUN_FILE_LOG, true);
+}
+
+static enum lq_status pending_publish(struct pending *file, struct lq_error *err)
+{
     file->written = false; /* gone in any case once publishing was tried */
     return lq_file_publish(file->folder_fd, file->temporary, file->name, err);
 }
@@ -188,10 +198,11 @@ const struct lq_sink *lq_recorder_sinks(struct lq_recorder *recorder, size_t *n_
 
 static void *preload(void *ctx)
 {
-    static const struct lq_db_opts opts = { .memory_limit = "96MB" };
     struct lq_recorder *recorder = ctx;
+    char unused[LQ_SHA256_HEX_BYTES];
 
-    recorder->db_status = lq_db_open(&recorder->db, &opts, &recorder->db_error);
+    lq_sha256_hex("", 0, unused); /* the first hash makes OpenSSL read its configuration */
+    recorder->writer_status = lq_run_writer_open(&recorder->writer, &recorder->writer_error);
     return NULL;
 }
 
@@ -201,17 +212,17 @@ void lq_recorder_preload(struct lq_recorder *recorder)
         pthread_create(&recorder->preloader, NULL, preload, recorder) == 0;
 }
 
-static enum lq_status open_db(struct lq_recorder *recorder, struct lq_error *err)
+static enum lq_status open_writer(struct lq_recorder *recorder, struct lq_error *err)
 {
     if (recorder->preloading) {
         pthread_join(recorder->preloader, NULL);
         recorder->preloading = false;
-    } else if (!recorder->db) {
+    } else if (!recorder->writer) {
         preload(recorder);
     }
-    if (recorder->db_status != LQ_OK && err)
-        *err = recorder->db_error;
-    return recorder->db_status;
+    if (recorder->writer_status != LQ_OK && err)
+        *err = recorder->writer_error;
+    return recorder->writer_status;
 }
 
 /* The outcome, where capturing did not settle it (timeout, interrupted). */
@@ -226,13 +237,12 @@ static enum lq_outcome judge(const struct lq_run *run)
     return run->error_count > 0 || run->warning_count > 0 ? LQ_OUTCOME_WARN : LQ_OUTCOME_OK;
 }
 
-static enum lq_status finish_raw(struct lq_recorder *recorder, const struct lq_run *run,
-                                 struct lq_error *err)
+static enum lq_status finish_raw(struct lq_recorder *recorder, struct lq_error *err)
 {
     if (!recorder->raw_writer)
         return LQ_OK;
     LQ_TRY(lq_raw_log_finish(recorder->raw_writer, err));
-    return pending_publish(&recorder->raw, run, LQ_RUN_FILE_LOG, err);
+    return pending_publish(&recorder->raw, err);
 }
 
 static enum lq_status finish_parquet(struct lq_recorder *recorder, const struct lq_run *run,
@@ -245,14 +255,14 @@ static enum lq_status finish_parquet(struct lq_recorder *recorder, const struct 
     char sha256[LQ_SHA256_HEX_BYTES];
     struct lq_state_file row = { .sha256 = sha256, .run_uid = run->run_uid };
 
-    LQ_TRY(open_db(recorder, err));
+    LQ_TRY(open_writer(recorder, err));
     file->written = true;
-    LQ_TRY(lq_run_file_write(recorder->db, temporary, run, recorder->events, err));
+    LQ_TRY(lq_run_writer_write(recorder->writer, temporary, run, recorder->events, err));
     fd = openat(file->folder_fd, file->temporary, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return lq_error_errno(err, errno, "cannot open '%s'", temporary);
     LQ_TRY(lq_file_sha256(fd, temporary, sha256, &row.size_bytes, err));
-    LQ_TRY(pending_publish(file, run, LQ_RUN_FILE_PARQUET, err));
+    LQ_TRY(pending_publish(file, err));
     path = lq_format("%s/%s", file->relative_folder, file->name);
     row.path = path;
     recorder->path = lq_format(".lq/logs/%s", path);
@@ -275,8 +285,10 @@ enum lq_status lq_recorder_finish(struct lq_recorder *recorder, struct lq_run *r
     run->test_fail_count = recorder->fail_count;
     run->test_skip_count = recorder->skip_count;
     run->outcome = judge(run);
+    lq_run_make_utf8(run);
+    settle_names(recorder, run);
     /* The raw log first: a run that can be seen has one. Without it the run is still recorded. */
-    raw_status = finish_raw(recorder, run, &raw_error);
+    raw_status = finish_raw(recorder, &raw_error);
     LQ_TRY(finish_parquet(recorder, run, err));
     if (raw_status != LQ_OK && err) {
         *err = raw_error;
@@ -303,7 +315,7 @@ void lq_recorder_free(struct lq_recorder **out)
         return;
     if (recorder->preloading)
         pthread_join(recorder->preloader, NULL);
-    lq_db_close(&recorder->db);
+    lq_run_writer_close(&recorder->writer);
     lq_parser_free(&recorder->parser);
     lq_spill_free(&recorder->events);
     lq_raw_log_writer_free(&recorder->raw_writer);

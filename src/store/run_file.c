@@ -109,35 +109,37 @@ static void run_values(const struct lq_run *run, struct lq_value values[N_COLUMN
     memcpy(values, all, sizeof all);
 }
 
-/* The events as rows, the run row (event_id NULL) before them. */
-struct event_rows {
-    struct lq_spill *spill;
-    int64_t event_id; /* of the row that was handed out last; -1 before the run row */
+struct lq_run_writer {
+    struct lq_db *db;
+    struct lq_source source;
+    /* What the source reads: the events, the run row (event_id NULL) before them. */
+    struct lq_spill *events;
+    int64_t event_id; /* of the row handed out last; -1 before the run row */
 };
 
 static enum lq_status event_rows_rewind(void *ctx, struct lq_error *err)
 {
-    struct event_rows *rows = ctx;
+    struct lq_run_writer *writer = ctx;
 
-    rows->event_id = -1;
-    return lq_spill_rewind(rows->spill, err);
+    writer->event_id = -1;
+    return lq_spill_rewind(writer->events, err);
 }
 
 static enum lq_status event_rows_next(void *ctx, struct lq_value *values, bool *more,
                                       struct lq_error *err)
 {
-    struct event_rows *rows = ctx;
+    struct lq_run_writer *writer = ctx;
     struct lq_event event;
 
-    if (++rows->event_id == 0) {
+    if (++writer->event_id == 0) {
         for (size_t i = 0; i < LQ_EVENT_COLUMN_COUNT; i++)
             values[i] = (struct lq_value){ .kind = LQ_VALUE_NULL };
         *more = true;
         return LQ_OK;
     }
-    LQ_TRY(lq_spill_next(rows->spill, &event, more, err));
+    LQ_TRY(lq_spill_next(writer->events, &event, more, err));
     if (*more)
-        lq_event_values(&event, rows->event_id, values);
+        lq_event_values(&event, writer->event_id, values);
     return LQ_OK;
 }
 
@@ -169,22 +171,46 @@ static void build_copy(struct lq_buf *sql, const char *path, const struct lq_val
     lq_buf_adds(sql, copy_options);
 }
 
-enum lq_status lq_run_file_write(struct lq_db *db, const char *path, const struct lq_run *run,
-                                 struct lq_spill *events, struct lq_error *err)
+enum lq_status lq_run_writer_write(struct lq_run_writer *writer, const char *path,
+                                   const struct lq_run *run, struct lq_spill *events,
+                                   struct lq_error *err)
 {
     LQ_CLEANUP(lq_buf_release) struct lq_buf sql = LQ_BUF_INIT;
-    struct event_rows rows = { .spill = events };
-    const struct lq_source source = { lq_event_columns, LQ_EVENT_COLUMN_COUNT, event_rows_rewind,
-                                      event_rows_next, &rows };
     struct lq_value values[N_COLUMNS], params[N_COLUMNS];
     size_t n_params;
     enum lq_status status;
 
-    LQ_TRY(lq_db_add_source(db, "lq_event_rows", &source, err));
+    writer->events = events;
     run_values(run, values);
     build_copy(&sql, path, values, params, &n_params);
-    status = lq_db_exec(db, lq_buf_text(&sql), params, n_params, err);
+    status = lq_db_exec(writer->db, lq_buf_text(&sql), params, n_params, err);
     if (status != LQ_OK)
         lq_error_prefix(err, "cannot write '%s': ", path);
     return status;
+}
+
+enum lq_status lq_run_writer_open(struct lq_run_writer **out, struct lq_error *err)
+{
+    /* What ten million events need; the engine would otherwise buffer more. */
+    static const struct lq_db_opts opts = { .memory_limit = "96MB" };
+    LQ_CLEANUP(lq_run_writer_close) struct lq_run_writer *writer = lq_alloc(sizeof *writer);
+    LQ_CLEANUP(lq_spill_free) struct lq_spill *no_events = lq_spill_new("/");
+    const struct lq_run no_run = { 0 };
+
+    LQ_TRY(lq_db_open(&writer->db, &opts, err));
+    writer->source = (struct lq_source){ lq_event_columns, LQ_EVENT_COLUMN_COUNT, event_rows_rewind,
+                                         event_rows_next, writer };
+    LQ_TRY(lq_db_add_source(writer->db, "lq_event_rows", &writer->source, err));
+    LQ_TRY(lq_run_writer_write(writer, "/dev/null", &no_run, no_events, err));
+    *out = LQ_TAKE(writer);
+    return LQ_OK;
+}
+
+void lq_run_writer_close(struct lq_run_writer **writer)
+{
+    if (!*writer)
+        return;
+    lq_db_close(&(*writer)->db);
+    free(*writer);
+    *writer = NULL;
 }
