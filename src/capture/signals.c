@@ -74,22 +74,19 @@ struct process {
 };
 
 /* The parent of a process by /proc/PID/stat, "PID (name) state PPID …"; 0 when it is gone. */
-static pid_t parent_of(int proc_fd, const char *pid)
+static pid_t parent_of(const char *pid)
 {
-    LQ_CLEANUP(lq_free) char *path = lq_format("%s/stat", pid);
-    LQ_CLEANUP(lq_close) int fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
+    LQ_CLEANUP(lq_free) char *path = lq_format("/proc/%s/stat", pid);
+    LQ_CLEANUP(lq_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
     char text[512];
     const ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
     const char *name_end;
-    int parent = 0;
 
     if (n <= 0)
         return 0;
     text[n] = '\0';
     name_end = strrchr(text, ')'); /* the name itself may hold any character */
-    if (!name_end || sscanf(name_end + 1, " %*c %d", &parent) != 1)
-        return 0;
-    return parent;
+    return name_end && strlen(name_end) > 4 ? (pid_t)strtol(name_end + 4, NULL, 10) : 0;
 }
 
 static struct process *list_processes(size_t *count)
@@ -106,7 +103,7 @@ static struct process *list_processes(size_t *count)
         if (pid <= 0)
             continue;
         LQ_GROW(list, *count, capacity);
-        list[(*count)++] = (struct process){ pid, parent_of(dirfd(proc), entry->d_name), false };
+        list[(*count)++] = (struct process){ pid, parent_of(entry->d_name), false };
     }
     if (proc)
         closedir(proc);

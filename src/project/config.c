@@ -218,6 +218,8 @@ static struct lq_config_span event_span(const struct reader *reader)
         fy_token_scalar_style(token) == FYSS_DOUBLE_QUOTED) {
         span.start--; /* the marks lie inside the quotes */
         span.end++;
+    } else if (span.start == span.end) {
+        span = (struct lq_config_span){ 0 }; /* libfyaml 0.8 gives an empty value a token */
     }
     return span;
 }

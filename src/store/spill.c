@@ -210,7 +210,7 @@ enum lq_status lq_spill_next(struct lq_spill *spill, struct lq_event *event, boo
 {
     struct record record;
     struct lq_str texts[N_TEXTS];
-    const char *bytes;
+    const char *bytes = "";
 
     *more = spill->read_at < spill->flushed_bytes + (int64_t)spill->buffer.len;
     if (!*more)

@@ -153,7 +153,7 @@ static void test_no_token_in_names(void)
     static const char marks[] = "/?#@:%[]~. ";
     char between[4] = "";
 
-    for (size_t i = 0; i < LQ_COUNT(forms) * sizeof marks * sizeof marks * sizeof marks; i++) {
+    for (size_t i = 0; i < LQ_COUNT(forms) * LQ_COUNT(marks) * LQ_COUNT(marks) * LQ_COUNT(marks); i++) {
         LQ_CLEANUP(lq_free) char *url = lq_strdup(forms[i % LQ_COUNT(forms)]);
         LQ_CLEANUP(lq_free) char *namespace_ = NULL;
         LQ_CLEANUP(lq_free) char *project = NULL;
