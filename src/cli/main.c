@@ -12,7 +12,6 @@
 
 void lq_say(const char *fmt, ...)
 {
-    LQ_CLEANUP(lq_buf_release) struct lq_buf text = LQ_BUF_INIT;
     LQ_CLEANUP(lq_buf_release) struct lq_buf line = LQ_BUF_INIT;
     LQ_CLEANUP(lq_free) char *raw = NULL;
     va_list args;
