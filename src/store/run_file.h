@@ -10,10 +10,8 @@
 /* An open database, ready to write run files. */
 struct lq_run_writer;
 
-/*
- * Open one, and write an empty run to nowhere: the engine's first COPY costs milliseconds, which
- * are free while the command still runs. LQ_NOT_FOUND: no libduckdb; LQ_SQL.
- */
+/* Open one and warm it up, which is free while the command still runs. LQ_NOT_FOUND: no libduckdb;
+ * LQ_SQL. */
 LQ_CHECK enum lq_status lq_run_writer_open(struct lq_run_writer **writer, struct lq_error *err);
 void lq_run_writer_close(struct lq_run_writer **writer);
 
