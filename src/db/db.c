@@ -278,6 +278,7 @@ static enum lq_status wrap(struct lq_db *db, const char *sql, struct lq_rows *ro
 static enum lq_status describe(struct lq_db *db, const char *sql, struct lq_rows *rows,
                                struct lq_error *err)
 {
+    enum lq_status status = LQ_OK;
     bool plain = true;
 
     rows->n_columns = duckdb_prepared_statement_column_count(rows->statement);
@@ -288,11 +289,14 @@ static enum lq_status describe(struct lq_db *db, const char *sql, struct lq_rows
         rows->columns[i].name = lq_strdup(name);
         rows->columns[i].type = duckdb_prepared_statement_column_type(rows->statement, i);
         rows->columns[i].reading = reading(rows->columns[i].type);
+        if (rows->columns[i].type == DUCKDB_TYPE_INVALID)
+            status = lq_error_set(err, LQ_SQL, "every parameter needs a cast ($1::VARCHAR) in: %s",
+                                  sql);
         plain = plain && !rows->columns[i].reading.expression;
         duckdb_free((void *)(uintptr_t)name);
     }
-    if (plain || duckdb_prepared_statement_type(rows->statement) != DUCKDB_STATEMENT_TYPE_SELECT)
-        return LQ_OK;
+    if (status != LQ_OK || plain || duckdb_prepared_statement_type(rows->statement) != DUCKDB_STATEMENT_TYPE_SELECT)
+        return status;
     return wrap(db, sql, rows, err);
 }
 
@@ -337,9 +341,6 @@ enum lq_status lq_db_query(struct lq_db *db, enum lq_db_guard guard, const char 
     LQ_TRY(bind(rows->statement, params, n_params, err));
     if (duckdb_execute_prepared_streaming(rows->statement, &rows->result))
         return lq_error_set(err, LQ_SQL, "%s", duckdb_result_error(&rows->result));
-    /* Columns are only known before the execution when every parameter has a type. */
-    if (duckdb_column_count(&rows->result) != rows->n_columns)
-        return lq_error_set(err, LQ_SQL, "a parameter needs a cast ($1::VARCHAR) in: %s", sql);
     /* The first rows are fetched here, so that most failures come before any output. */
     LQ_TRY(fetch(rows, err));
     *out = LQ_TAKE(rows);

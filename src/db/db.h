@@ -42,8 +42,8 @@ enum lq_db_guard {
 };
 
 /*
- * Run one statement and read its rows as they are produced. Each parameter must stand in a cast once
- * ($1::VARCHAR), so that the columns' types are known before values are. Integers, floats, booleans and texts
+ * Run one statement and read its rows as they are produced. Each parameter must stand in a cast
+ * ($1::VARCHAR) wherever it stands: only then are the columns' types known before the values. Integers, floats, booleans and texts
  * come as they are; times as RFC 3339 text in UTC; nested values as JSON; everything else as the
  * engine's own text.
  *   rows  the caller's, freed before `db` is closed

@@ -96,10 +96,10 @@ static const struct way {
     bool by_number;        /* the text must be a number */
     bool counts_back;      /* newest first; otherwise all that fit, which must be one */
 } ways[] = {
-    { "run_id = TRY_CAST($4 AS BIGINT)", true, false },
-    { "source_name = $4", false, true },
-    { "lower(run_uid) = lower($4)", false, false },
-    { "length($4) = 8 AND right(run_uid, 8) = lower($4)", false, false },
+    { "run_id = TRY_CAST($4::VARCHAR AS BIGINT)", true, false },
+    { "source_name = $4::VARCHAR", false, true },
+    { "lower(run_uid) = lower($4::VARCHAR)", false, false },
+    { "length($4::VARCHAR) = 8 AND right(run_uid, 8) = lower($4::VARCHAR)", false, false },
 };
 
 /* Rows that one way gives: the first into `ref`, a line for each into `all`. */

@@ -94,6 +94,7 @@ static void test_values_in(void)
                   values, LQ_COUNT(values)),
               "-5|it's; DROP TABLE x|NULL|true|0.5|1970-01-01T00:00:01.500000Z|"
               "json:{\"CC\":\"gcc '-O2'\"}|");
+    CHECK(strstr(ask("SELECT lower($2), $1", values, 2), "needs a cast") != NULL);
     lq_map_release(&map);
 }
 
