@@ -88,7 +88,7 @@ enum lq_status lq_mkdirs(const char *path, struct lq_error *err)
 
 /* File systems without RENAME_NOREPLACE (some network ones) take a hard link, which is
  * create-only everywhere. */
-static int rename_noreplace(int dir_fd, const char *from, const char *to)
+int lq_rename_noreplace(int dir_fd, const char *from, const char *to)
 {
     if (renameat2(dir_fd, from, dir_fd, to, RENAME_NOREPLACE) == 0)
         return 0;
@@ -109,7 +109,7 @@ enum lq_status lq_file_publish(int dir_fd, const char *temporary, const char *na
         return lq_error_errno(err, errno, "cannot open '%s'", temporary);
     if (fsync(fd) != 0)
         status = lq_error_errno(err, errno, "cannot write '%s' to disk", name);
-    else if (rename_noreplace(dir_fd, temporary, name) != 0)
+    else if (lq_rename_noreplace(dir_fd, temporary, name) != 0)
         status = lq_error_errno(err, errno, "cannot create '%s'", name);
     if (status != LQ_OK) {
         unlinkat(dir_fd, temporary, 0);
@@ -133,8 +133,8 @@ enum lq_status lq_file_replace(const char *path, const void *bytes, size_t len,
     mask = umask(0);
     umask(mask);
     status = lq_write_all(fd, bytes, len, path, err);
-    if (status == LQ_OK && (fchmod(fd, 0666 & ~mask) != 0 || fsync(fd) != 0 ||
-                            rename(temporary, path) != 0))
+    if (status == LQ_OK &&
+        (fchmod(fd, 0666 & ~mask) != 0 || fsync(fd) != 0 || rename(temporary, path) != 0))
         status = lq_error_errno(err, errno, "cannot write '%s'", path);
     if (status != LQ_OK)
         unlink(temporary);

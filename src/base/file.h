@@ -23,6 +23,9 @@ LQ_CHECK enum lq_status lq_write_all(int fd, const void *bytes, size_t len, cons
  * fine. */
 LQ_CHECK enum lq_status lq_mkdirs(const char *path, struct lq_error *err);
 
+/* Rename within the folder `dir_fd`, only if `to` is free. 0, or -1 and errno: EEXIST. */
+int lq_rename_noreplace(int dir_fd, const char *from, const char *to);
+
 /*
  * Give the finished temporary file `temporary` its name `name` in the same folder `dir_fd`, only
  * if that name is free, and make both durable (fsync of file and folder). `temporary` is gone
@@ -38,8 +41,9 @@ LQ_CHECK enum lq_status lq_file_replace(const char *path, const void *bytes, siz
                                         struct lq_error *err);
 
 /* SHA-256 (FIPS 180-4) of an open file from its start, as lower-case hex; its size in bytes. */
-LQ_CHECK enum lq_status lq_file_sha256(int fd, const char *what, char hex[static LQ_SHA256_HEX_BYTES],
-                                       int64_t *size_bytes, struct lq_error *err);
+LQ_CHECK enum lq_status lq_file_sha256(int fd, const char *what,
+                                       char hex[static LQ_SHA256_HEX_BYTES], int64_t *size_bytes,
+                                       struct lq_error *err);
 /* SHA-256 of bytes in memory. */
 void lq_sha256_hex(const void *bytes, size_t len, char hex[static LQ_SHA256_HEX_BYTES]);
 

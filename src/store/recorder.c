@@ -253,7 +253,13 @@ static enum lq_status finish_parquet(struct lq_recorder *recorder, const struct 
     LQ_CLEANUP(lq_close) int fd = -1;
     LQ_CLEANUP(lq_free) char *path = NULL;
     char sha256[LQ_SHA256_HEX_BYTES];
-    struct lq_state_file row = { .sha256 = sha256, .run_uid = run->run_uid };
+    struct lq_state_file row = {
+        .sha256 = sha256,
+        .run_uid = run->run_uid,
+        .namespace_ = run->namespace_,
+        .project = run->project,
+        .hostname = run->hostname,
+    };
 
     LQ_TRY(open_writer(recorder, err));
     file->written = true;

@@ -20,8 +20,10 @@ struct lq_state {
 
 /*
  * counter      one row: the last run id that was taken
- * file         published run files, path below logs/
- * destination  where runs were synced to; `place` is what identifies it (a real path and device)
+ * file         published run files, path below logs/, and what their place in a store follows from
+ * bad_file     files below logs/ that are no runs, as found at that size and time
+ * destination  where runs were synced to: `place` identifies it (a real path); `file_system` tells
+ *              whether the same one is still mounted there
  * synced       a file (path below logs/) that is at a destination, under the name `remote_path`
  */
 static const char schema[] =
@@ -29,9 +31,14 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS counter (run_id INTEGER NOT NULL);"
     "CREATE TABLE IF NOT EXISTS file ("
     " path TEXT PRIMARY KEY, size_bytes INTEGER NOT NULL, sha256 TEXT NOT NULL,"
-    " run_uid TEXT NOT NULL) WITHOUT ROWID;"
+    " run_uid TEXT NOT NULL, namespace TEXT NOT NULL, project TEXT NOT NULL,"
+    " hostname TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS bad_file ("
+    " path TEXT PRIMARY KEY, size_bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,"
+    " reason TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS destination ("
-    " id INTEGER PRIMARY KEY, place TEXT NOT NULL UNIQUE, url TEXT NOT NULL, last_success INTEGER);"
+    " id INTEGER PRIMARY KEY, place TEXT NOT NULL UNIQUE, url TEXT NOT NULL,"
+    " file_system TEXT NOT NULL, last_success INTEGER);"
     "CREATE TABLE IF NOT EXISTS synced ("
     " destination_id INTEGER NOT NULL REFERENCES destination (id), path TEXT NOT NULL,"
     " remote_path TEXT NOT NULL, size_bytes INTEGER NOT NULL, sha256 TEXT NOT NULL,"
@@ -49,11 +56,11 @@ enum lq_status lq_state_error(struct lq_state *state, const char *what, struct l
 {
     const int code = sqlite3_errcode(state->sqlite);
     const int reason = sqlite3_system_errno(state->sqlite);
-    const enum lq_status status = code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? LQ_CORRUPT
-                                  : code == SQLITE_READONLY || code == SQLITE_PERM ||
-                                          code == SQLITE_AUTH || reason == EACCES
-                                      ? LQ_DENIED
-                                      : LQ_IO;
+    const enum lq_status status =
+        code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? LQ_CORRUPT
+        : code == SQLITE_READONLY || code == SQLITE_PERM || code == SQLITE_AUTH || reason == EACCES
+            ? LQ_DENIED
+            : LQ_IO;
 
     return lq_error_set(err, status, "cannot %s in '%s/state.db': %s", what, state->lq_dir,
                         sqlite3_errmsg(state->sqlite));
@@ -218,16 +225,21 @@ enum lq_status lq_state_take_run_id(struct lq_state *state, int64_t *run_id, str
 enum lq_status lq_state_add_file(struct lq_state *state, const struct lq_state_file *file,
                                  struct lq_error *err)
 {
+    const char *const texts[] = { file->path,       file->sha256,  file->run_uid,
+                                  file->namespace_, file->project, file->hostname };
     sqlite3_stmt *statement = NULL;
     enum lq_status status = LQ_OK;
+    int code = sqlite3_prepare_v2(state->sqlite,
+                                  "INSERT OR REPLACE INTO file (path, sha256, run_uid, namespace,"
+                                  " project, hostname, size_bytes) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                                  -1, &statement, NULL);
 
-    if (sqlite3_prepare_v2(state->sqlite, "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?)", -1,
-                           &statement, NULL) != SQLITE_OK ||
-        sqlite3_bind_text(statement, 1, file->path, -1, SQLITE_STATIC) != SQLITE_OK ||
-        sqlite3_bind_int64(statement, 2, file->size_bytes) != SQLITE_OK ||
-        sqlite3_bind_text(statement, 3, file->sha256, -1, SQLITE_STATIC) != SQLITE_OK ||
-        sqlite3_bind_text(statement, 4, file->run_uid, -1, SQLITE_STATIC) != SQLITE_OK ||
-        sqlite3_step(statement) != SQLITE_DONE)
+    for (size_t i = 0; code == SQLITE_OK && i < LQ_COUNT(texts); i++)
+        code =
+            sqlite3_bind_text(statement, (int)i + 1, texts[i] ? texts[i] : "", -1, SQLITE_STATIC);
+    if (code == SQLITE_OK)
+        code = sqlite3_bind_int64(statement, LQ_COUNT(texts) + 1, file->size_bytes);
+    if (code != SQLITE_OK || sqlite3_step(statement) != SQLITE_DONE)
         status = lq_state_error(state, "add a file", err);
     sqlite3_finalize(statement);
     return status;

@@ -26,14 +26,19 @@ void lq_state_close(struct lq_state **state);
 LQ_CHECK enum lq_status lq_state_take_run_id(struct lq_state *state, int64_t *run_id,
                                              struct lq_error *err);
 
-/* A published run file: `path` relative to `.lq/logs`. */
+/* A published run file: `path` relative to `.lq/logs`; the rest as its columns say. A NULL
+ * namespace, project or hostname counts as empty. */
 struct lq_state_file {
     const char *path;
     int64_t size_bytes;
     const char *sha256; /* 64 hex digits */
     const char *run_uid;
+    const char *namespace_;
+    const char *project;
+    const char *hostname;
 };
-/* Remember a file that was just published, so that nobody has to read it again for its hash. */
+/* Remember a file that was just published, so that nobody has to read it again for its hash and
+ * for where it belongs in a store. */
 LQ_CHECK enum lq_status lq_state_add_file(struct lq_state *state, const struct lq_state_file *file,
                                           struct lq_error *err);
 
