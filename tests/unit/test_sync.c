@@ -1,0 +1,911 @@
+/* SPDX-License-Identifier: MIT */
+/* Sync to a folder: plans, taken names, obstacles, faults and kills at every step. */
+#include "tap.h"
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "db/db.h"
+#include "store/store.h"
+#include "sync/remote.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <lq/sync.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---- faults: these stand in for libc's functions in the code under test ---- */
+
+static atomic_long fault_calls; /* so far */
+static long fault_at;           /* the call that fails, from 1; 0: none */
+static int fault_errno;         /* 0: kill the process instead */
+
+/* Whether this call is to fail. */
+static bool trip(void)
+{
+    if (atomic_fetch_add(&fault_calls, 1) + 1 != fault_at)
+        return false;
+    if (fault_errno == 0)
+        raise(SIGKILL);
+    errno = fault_errno;
+    return true;
+}
+
+#define FAULTY(type, name, params, ...)                                                            \
+    type name params;                                                                              \
+    type name params                                                                               \
+    {                                                                                              \
+        return trip() ? -1 : (type)syscall(SYS_##name, __VA_ARGS__);                               \
+    }
+
+/* A fault comes before the call, so a kill leaves it undone; the next call's is "after" this one. */
+FAULTY(ssize_t, copy_file_range,
+       (int from, off64_t *at, int to, off64_t *to_at, size_t len, unsigned flags), from, at, to,
+       to_at, len, flags)
+FAULTY(int, mkdirat, (int dir, const char *path, mode_t mode), dir, path, mode)
+FAULTY(int, renameat2, (int dir, const char *from, int to_dir, const char *to, unsigned flags), dir,
+       from, to_dir, to, flags)
+
+/* No test cuts the power, so nothing is really waited for. */
+#define FAULTY_SYNC(name)                                                                          \
+    int name(int fd);                                                                              \
+    int name(int fd)                                                                               \
+    {                                                                                              \
+        return trip() ? -1 : 0;                                                                    \
+    }
+
+FAULTY_SYNC(fdatasync)
+FAULTY_SYNC(fsync)
+FAULTY_SYNC(syncfs)
+
+/* ---- a project and a destination in a folder of their own ---- */
+
+struct world {
+    char root[64];
+    char *lq_dir, *dest;
+    struct lq_project project;
+    struct lq_store *store;
+};
+
+static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *at)
+{
+    return remove(path);
+}
+
+static void world_release(struct world *world)
+{
+    lq_store_close(&world->store);
+    nftw(world->root, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    free(world->lq_dir);
+    free(world->dest);
+}
+
+static void world_init(struct world *world)
+{
+    /* Hundreds of small projects: in memory where the system has a place for that. */
+    *world = (struct world){ 0 };
+    snprintf(world->root, sizeof world->root, "%s/lq-sync-XXXXXX",
+             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+    if (!CHECK(mkdtemp(world->root) != NULL))
+        exit(1);
+    world->lq_dir = lq_path_join(world->root, "project/.lq");
+    world->dest = lq_path_join(world->root, "store");
+    world->project.lq_dir = world->lq_dir;
+    if (!CHECK(lq_mkdirs(world->lq_dir, NULL) == LQ_OK) ||
+        !CHECK(lq_store_open(&world->store, &world->project, NULL) == LQ_OK))
+        exit(1);
+}
+
+static void write_file(const char *path, const char *text)
+{
+    LQ_CLEANUP(lq_free) char *folder = lq_strndup(path, (size_t)(lq_path_base(path) - path) - 1);
+    FILE *file;
+
+    CHECK(lq_mkdirs(folder, NULL) == LQ_OK);
+    file = fopen(path, "w");
+    CHECK(file && fputs(text, file) >= 0 && fclose(file) == 0);
+}
+
+/* A text that is the caller's; NULL: no such file. */
+static char *read_text(const char *path)
+{
+    struct lq_buf text = LQ_BUF_INIT;
+
+    if (lq_file_read(path, 1 << 20, &text, NULL) == LQ_OK)
+        return lq_buf_detach(&text);
+    lq_buf_release(&text);
+    return NULL;
+}
+
+#define UID "0194f5a0-0000-7000-8000-0000deadbeef"
+#define RUN8 "deadbeef"
+#define FOLDER "date=2025-01-15/source=run"
+#define NAME "001_build_143022"
+#define PATH FOLDER "/" NAME ".parquet"
+#define REMOTE_FOLDER "namespace=acme/project=app/hostname=ci-1/" FOLDER
+
+static const struct lq_state_file run_1 = {
+    .path = PATH,
+    .run_uid = UID,
+    .namespace_ = "acme",
+    .project = "app",
+    .hostname = "ci-1",
+};
+
+/* Record a run whose file holds `text`; sync takes recorded files for what they are. */
+static void add_run(struct world *world, struct lq_state_file run, const char *text)
+{
+    LQ_CLEANUP(lq_free) char *path = lq_format("%s/logs/%s", world->lq_dir, run.path);
+    char sha256[LQ_SHA256_HEX_BYTES];
+
+    write_file(path, text);
+    lq_sha256_hex(text, strlen(text), sha256);
+    run.sha256 = sha256;
+    run.size_bytes = (int64_t)strlen(text);
+    CHECK(lq_state_add_file(world->store->state, &run, NULL) == LQ_OK);
+}
+
+/* `n` runs over three days, each file with other bytes. */
+static void add_runs(struct world *world, int n)
+{
+    sqlite3 *sqlite = lq_state_sqlite(world->store->state);
+
+    CHECK(sqlite3_exec(sqlite, "BEGIN", NULL, NULL, NULL) == SQLITE_OK);
+    for (int i = 1; i <= n; i++) {
+        LQ_CLEANUP(lq_free) char *path =
+            lq_format("date=2025-01-%02d/source=%s/%03d_b_143022.parquet", i % 3 + 1,
+                      i % 2 ? "run" : "import", i);
+        LQ_CLEANUP(lq_free) char *uid = lq_format("0194f5a0-0000-7000-8000-0000%08x", i);
+        LQ_CLEANUP(lq_free) char *text = lq_format("file %d", i);
+        struct lq_state_file run = run_1;
+
+        run.path = path;
+        run.run_uid = uid;
+        add_run(world, run, text);
+    }
+    CHECK(sqlite3_exec(sqlite, "COMMIT", NULL, NULL, NULL) == SQLITE_OK);
+}
+
+static void check_text(const struct world *world, const char *below_dest, const char *want)
+{
+    LQ_CLEANUP(lq_free) char *path = lq_path_join(world->dest, below_dest);
+    LQ_CLEANUP(lq_free) char *text = read_text(path);
+
+    CHECK_STR(text, want);
+}
+
+static int64_t sql_int(struct world *world, const char *sql)
+{
+    sqlite3_stmt *statement = NULL;
+    int64_t value = -1;
+
+    if (CHECK(sqlite3_prepare_v2(lq_state_sqlite(world->store->state), sql, -1, &statement, NULL) ==
+              SQLITE_OK) &&
+        sqlite3_step(statement) == SQLITE_ROW)
+        value = sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    return value;
+}
+
+/* What lies at a destination. */
+static int n_runs_there, n_other_files;
+
+static int count_entry(const char *path, const struct stat *info, int type, struct FTW *at)
+{
+    const bool run = lq_str_ends(lq_str_of(path), LQ_STR(".parquet")) && path[at->base] != '.';
+    LQ_CLEANUP(lq_free) char *text = NULL;
+
+    if (type != FTW_F)
+        return 0;
+    n_runs_there += run;
+    n_other_files += !run;
+    text = run ? read_text(path) : NULL;
+    if (run)
+        CHECK(text && strncmp(text, "file ", 5) == 0 && text[5] != '\0'); /* never half a file */
+    return 0;
+}
+
+static int count_there(const char *dest)
+{
+    n_runs_there = n_other_files = 0;
+    nftw(dest, count_entry, 16, FTW_PHYS);
+    return n_runs_there;
+}
+
+/* Plan and apply; `counts` may be NULL. */
+static enum lq_status sync_to(struct world *world, const char *dest, struct lq_sync_counts *counts,
+                              struct lq_error *err)
+{
+    LQ_CLEANUP(lq_sync_plan_free) struct lq_sync_plan *plan = NULL;
+    static const struct lq_sync_opts opts = { .now = 42 };
+
+    LQ_TRY(lq_sync_plan_new(&plan, world->store, dest, err));
+    return lq_sync_apply(plan, &opts, counts, err);
+}
+
+static size_t plan_count(struct world *world, const char *dest)
+{
+    LQ_CLEANUP(lq_sync_plan_free) struct lq_sync_plan *plan = NULL;
+
+    if (!CHECK(lq_sync_plan_new(&plan, world->store, dest, NULL) == LQ_OK))
+        return 0;
+    return lq_sync_plan_file_count(plan);
+}
+
+/* ---- tests ---- */
+
+static void test_first_sync(void)
+{
+    LQ_CLEANUP(world_release) struct world world;
+    LQ_CLEANUP(lq_sync_plan_free) struct lq_sync_plan *plan = NULL;
+    struct lq_sync_counts counts;
+    struct lq_error err = { 0 };
+
+    world_init(&world);
+    add_run(&world, run_1, "file 1");
+    CHECK(lq_sync_plan_new(&plan, world.store, world.dest, &err) == LQ_OK);
+    CHECK_STR(lq_sync_plan_destination(plan), world.dest);
+    CHECK_INT(lq_sync_plan_file_count(plan), 1);
+    CHECK_STR(lq_sync_plan_file(plan, 0)->path, PATH);
+    CHECK_STR(lq_sync_plan_file(plan, 0)->remote_path, REMOTE_FOLDER "/" NAME ".parquet");
+    CHECK_INT(lq_sync_plan_file(plan, 0)->size_bytes, 6);
+
+    /* So far it was a dry run. */
+    CHECK(access(world.dest, F_OK) != 0);
+    CHECK_INT(sql_int(&world, "SELECT count(*) FROM destination"), 0);
+
+    CHECK(lq_sync_apply(plan, NULL, &counts, &err) == LQ_OK);
+    CHECK_INT(counts.n_copied, 1);
+    CHECK_INT(counts.n_copied_bytes, 6);
+    CHECK(lq_sync_plan_file(plan, 0)->outcome == LQ_SYNC_COPIED);
+    check_text(&world, REMOTE_FOLDER "/" NAME ".parquet", "file 1");
+    CHECK_INT(count_there(world.dest), 1);
+    CHECK_INT(n_other_files, 0);
+
+    CHECK_INT(plan_count(&world, world.dest), 0);
+    CHECK(sync_to(&world, world.dest, &counts, &err) == LQ_OK);
+    CHECK_INT(counts.n_files, 0);
+    CHECK_INT(sql_int(&world, "SELECT last_success FROM destination"), 42);
+
+    /* Applying the same plan again is harmless. */
+    CHECK(lq_sync_apply(plan, NULL, &counts, &err) == LQ_OK);
+    CHECK_INT(count_there(world.dest), 1);
+}
+
+static void test_no_runs(void)
+{
+    LQ_CLEANUP(world_release) struct world world;
+    struct lq_sync_counts counts;
+
+    world_init(&world);
+    CHECK(sync_to(&world, world.dest, &counts, NULL) == LQ_OK);
+    CHECK_INT(counts.n_files, 0);
+    CHECK(access(world.dest, F_OK) == 0);
+}
+
+static void test_only_what_is_new(void)
+{
+    LQ_CLEANUP(world_release) struct world world;
+    struct lq_sync_counts counts;
+    struct lq_state_file late = run_1;
+
+    world_init(&world);
+    add_runs(&world, 300);
+    CHECK(sync_to(&world, world.dest, &counts, NULL) == LQ_OK);
+    CHECK_INT(counts.n_copied, 300);
+    late.path = "date=2024-01-01/source=run/301_late_000000.parquet";
+    add_run(&world, late, "file 301");
+    CHECK(sync_to(&world, world.dest, &counts, NULL) == LQ_OK);
+    CHECK_INT(counts.n_files, 1);
+    CHECK_INT(count_there(world.dest), 301);
+    CHECK_INT(n_other_files, 0);
+    /* Each destination has its own state. */
+    world.dest[strlen(world.dest) - 1] = 'X';
+    CHECK_INT(plan_count(&world, world.dest), 301);
+}
+
+static void test_local_files_that_are_none(void)
+{
+    static const char *const paths[] = {
+        "date=2025-01-15/source=run/.001_build_143022.parquet", /* of a writer at work */
+        "date=2025-01-15/source=run/.001_build_143022.parquet.tmp-deadbeef",
+        "date=2025-01-15/source=run/notes.txt",
+        "date=2025-01-15/001_build_143022.parquet",
+        "other/source=run/001_build_143022.parquet",
+        "001_build_143022.parquet",
+        "date=2025-01-16",
+    };
+    LQ_CLEANUP(world_release) struct world world;
+
+    world_init(&world);
+    for (size_t i = 0; i < LQ_COUNT(paths); i++) {
+        LQ_CLEANUP(lq_free) char *path = lq_format("%s/logs/%s", world.lq_dir, paths[i]);
+
+        write_file(path, "x");
+    }
+    CHECK_INT(plan_count(&world, world.dest), 0);
+}
+
+static void test_hostile_identity(void)
+{
+    static const struct {
+        const char *namespace_, *folder;
+    } cases[] = {
+        { "..", "namespace=~2E." },     { "../../x", "namespace=..~2F..~2Fx" },
+        { "/etc", "namespace=~2Fetc" }, { "a\nb", "namespace=a~0Ab" },
+        { "", "namespace=_" },          { NULL, "namespace=_" },
+        { "null", "namespace=~6Eull" }, { "0123", "namespace=~30123" },
+    };
+
+    for (size_t i = 0; i < LQ_COUNT(cases); i++) {
+        LQ_CLEANUP(world_release) struct world world;
+        LQ_CLEANUP(lq_free) char *there =
+            lq_format("%s/project=app/hostname=ci-1/" PATH, cases[i].folder);
+        struct lq_state_file run = run_1;
+
+        TAP_CASE(cases[i].folder);
+        world_init(&world);
+        run.namespace_ = cases[i].namespace_;
+        add_run(&world, run, "file 1");
+        CHECK(sync_to(&world, world.dest, NULL, NULL) == LQ_OK);
+        check_text(&world, there, "file 1");
+        CHECK_INT(count_there(world.root), 2);
+    }
+}
+
+static void test_taken_names(void)
+{
+    static const struct {
+        const char *what, *plain, *own; /* at the destination before; NULL: nothing */
+        enum lq_status status;
+        enum lq_sync_outcome outcome;
+        const char *name; /* that the run has in the end */
+    } cases[] = {
+        { "free", NULL, NULL, LQ_OK, LQ_SYNC_COPIED, NAME ".parquet" },
+        { "same bytes", "file 1", NULL, LQ_OK, LQ_SYNC_PRESENT, NAME ".parquet" },
+        { "other bytes", "file 2", NULL, LQ_OK, LQ_SYNC_COPIED, NAME "-" RUN8 ".parquet" },
+        { "other size", "file 22", NULL, LQ_OK, LQ_SYNC_COPIED, NAME "-" RUN8 ".parquet" },
+        { "own name ours", "file 2", "file 1", LQ_OK, LQ_SYNC_PRESENT, NAME "-" RUN8 ".parquet" },
+        { "own name other", "file 2", "file 3", LQ_EXISTS, LQ_SYNC_FAILED, NULL },
+        { "own name alone", NULL, "file 3", LQ_OK, LQ_SYNC_COPIED, NAME ".parquet" },
+    };
+
+    for (size_t i = 0; i < LQ_COUNT(cases); i++) {
+        LQ_CLEANUP(world_release) struct world world;
+        LQ_CLEANUP(lq_sync_plan_free) struct lq_sync_plan *plan = NULL;
+        LQ_CLEANUP(lq_free) char *folder = NULL;
+        LQ_CLEANUP(lq_free) char *plain = NULL;
+        LQ_CLEANUP(lq_free) char *own = NULL;
+        struct lq_state_file other = run_1;
+        struct lq_error err = { 0 };
+
+        TAP_CASE(cases[i].what);
+        world_init(&world);
+        folder = lq_path_join(world.dest, REMOTE_FOLDER);
+        plain = lq_format("%s/%s.parquet", folder, NAME);
+        own = lq_format("%s/%s-%s.parquet", folder, NAME, RUN8);
+        if (cases[i].plain)
+            write_file(plain, cases[i].plain);
+        if (cases[i].own)
+            write_file(own, cases[i].own);
+        add_run(&world, run_1, "file 1");
+        other.path = FOLDER "/002_b_143022.parquet";
+        add_run(&world, other, "file 9");
+
+        CHECK(lq_sync_plan_new(&plan, world.store, world.dest, NULL) == LQ_OK);
+        CHECK_INT(lq_sync_apply(plan, NULL, NULL, &err), cases[i].status);
+        CHECK_INT(lq_sync_plan_file(plan, 0)->outcome, cases[i].outcome);
+        check_text(&world, REMOTE_FOLDER "/002_b_143022.parquet", "file 9");
+        if (cases[i].name) {
+            LQ_CLEANUP(lq_free) char *there = lq_format(REMOTE_FOLDER "/%s", cases[i].name);
+
+            check_text(&world, there, "file 1");
+            CHECK_STR(lq_sync_plan_file(plan, 0)->remote_path, there);
+        } else {
+            CHECK(strstr(err.message, "1 of 2 run files") != NULL);
+            CHECK(strstr(lq_sync_plan_file(plan, 0)->error, "other bytes") != NULL);
+        }
+        if (cases[i].plain)
+            check_text(&world, REMOTE_FOLDER "/" NAME ".parquet", cases[i].plain);
+        CHECK_INT(plan_count(&world, world.dest), cases[i].name ? 0 : 1);
+        CHECK_INT(count_there(world.dest), 1 + (cases[i].plain != NULL) + (cases[i].own != NULL) +
+                                               (cases[i].outcome == LQ_SYNC_COPIED));
+        CHECK_INT(n_other_files, 0);
+    }
+}
+
+/* A run whose local name is its own already has no other to go to. */
+static void test_own_name_from_the_start(void)
+{
+    LQ_CLEANUP(world_release) struct world world;
+    LQ_CLEANUP(lq_free) char *there = NULL;
+    struct lq_state_file run = run_1;
+
+    world_init(&world);
+    there = lq_format("%s/%s/%s-%s.parquet", world.dest, REMOTE_FOLDER, NAME, RUN8);
+    run.path = FOLDER "/" NAME "-" RUN8 ".parquet";
+    add_run(&world, run, "file 1");
+    write_file(there, "file 2");
+    CHECK_INT(sync_to(&world, world.dest, NULL, NULL), LQ_EXISTS);
+    unlink(there);
+    CHECK_INT(sync_to(&world, world.dest, NULL, NULL), LQ_OK);
+    CHECK_INT(count_there(world.dest), 1);
+}
+
+/* Where reading is denied, the run goes to its own name; that one being taken too, it is ours. */
+static void test_reading_denied(void)
+{
+    LQ_CLEANUP(world_release) struct world world;
+    LQ_CLEANUP(lq_free) char *plain = NULL;
+    LQ_CLEANUP(lq_free) char *own = NULL;
+    LQ_CLEANUP(lq_free) char *folder = NULL;
+    struct lq_sync_counts counts;
+    const uid_t uid = geteuid();
+
+    world_init(&world);
+    folder = lq_path_join(world.dest, REMOTE_FOLDER);
+    plain = lq_format("%s/%s.parquet", folder, NAME);
+    own = lq_format("%s/%s-%s.parquet", folder, NAME, RUN8);
+    add_run(&world, run_1, "file 1");
+    write_file(plain, "file 2");
+    CHECK(chmod(plain, 0) == 0 && chmod(folder, 0777) == 0 && chmod(world.root, 0755) == 0);
+    if (uid == 0)
+        CHECK(seteuid(65534) == 0);
+    CHECK_INT(sync_to(&world, world.dest, &counts, NULL), LQ_OK);
+    CHECK_INT(counts.n_copied, 1);
+    CHECK(chmod(own, 0) == 0);
+    CHECK(sqlite3_exec(lq_state_sqlite(world.store->state), "DELETE FROM synced", NULL, NULL,
+                       NULL) == SQLITE_OK);
+    CHECK_INT(sync_to(&world, world.dest, &counts, NULL), LQ_OK);
+    CHECK_INT(counts.n_present, 1);
+    CHECK(chmod(own, 0600) == 0);
+    if (uid == 0)
+        CHECK(seteuid(uid) == 0);
+    chmod(plain, 0600);
+    CHECK_INT(count_there(world.dest), 2);
+}
+
+/* Something of another kind is in the way of the file, or of a folder above it. */
+static void test_obstacles(void)
+{
+    static const struct {
+        const char *kind, *where;
+        enum lq_status status;
+        const char *message;
+    } cases[] = {
+        { "link", REMOTE_FOLDER "/" NAME ".parquet", LQ_OK, NULL },
+        { "dangling", REMOTE_FOLDER "/" NAME ".parquet", LQ_OK, NULL },
+        { "fifo", REMOTE_FOLDER "/" NAME ".parquet", LQ_OK, NULL },
+        { "folder", REMOTE_FOLDER "/" NAME ".parquet", LQ_OK, NULL },
+        { "link", "namespace=acme/project=app/hostname=ci-1", LQ_DENIED,
+          "/store/namespace=acme/project=app/hostname=ci-1': it is a symbolic link" },
+        { "link", "namespace=acme", LQ_DENIED, "/store/namespace=acme': it is a symbolic link" },
+        { "dangling", REMOTE_FOLDER, LQ_DENIED, REMOTE_FOLDER "': it is a symbolic link" },
+        { "file", "namespace=acme/project=app", LQ_NOT_FOUND, "project=app': Not a directory" },
+    };
+
+    for (size_t i = 0; i < LQ_COUNT(cases); i++) {
+        LQ_CLEANUP(world_release) struct world world;
+        LQ_CLEANUP(lq_free) char *path = NULL;
+        LQ_CLEANUP(lq_free) char *folder = NULL;
+        LQ_CLEANUP(lq_free) char *victim = NULL;
+        struct lq_error err = { 0 };
+        const char *kind = cases[i].kind;
+
+        TAP_CASE(cases[i].where);
+        world_init(&world);
+        add_run(&world, run_1, "file 1");
+        path = lq_path_join(world.dest, cases[i].where);
+        folder = lq_strndup(path, (size_t)(lq_path_base(path) - path) - 1);
+        victim = lq_path_join(world.root, "victim");
+        CHECK(lq_mkdirs(folder, NULL) == LQ_OK && mkdir(victim, 0777) == 0);
+        CHECK((strcmp(kind, "link") == 0       ? symlink(victim, path)
+               : strcmp(kind, "dangling") == 0 ? symlink("/nowhere", path)
+               : strcmp(kind, "fifo") == 0     ? mkfifo(path, 0666)
+               : strcmp(kind, "folder") == 0   ? mkdir(path, 0777)
+                                               : (write_file(path, "file 7"), 0)) == 0);
+        CHECK_INT(sync_to(&world, world.dest, NULL, &err), cases[i].status);
+        if (cases[i].message && !CHECK(strstr(err.message, cases[i].message) != NULL))
+            printf("#   %s\n", err.message);
+        if (cases[i].status == LQ_OK)
+            check_text(&world, REMOTE_FOLDER "/" NAME "-" RUN8 ".parquet", "file 1");
+        CHECK(rmdir(victim) == 0); /* nothing was put where the link leads */
+    }
+}
+
+static void test_local_file_changed(void)
+{
+    static const struct {
+        const char *text; /* NULL: removed */
+        enum lq_status status;
+    } cases[] = {
+        { "file 2", LQ_CORRUPT }, { "file", LQ_CORRUPT }, { "file 1 and more", LQ_CORRUPT },
+        { "", LQ_CORRUPT },       { NULL, LQ_NOT_FOUND },
+    };
+
+    for (size_t i = 0; i < LQ_COUNT(cases); i++) {
+        LQ_CLEANUP(world_release) struct world world;
+        LQ_CLEANUP(lq_free) char *path = NULL;
+        LQ_CLEANUP(lq_sync_plan_free) struct lq_sync_plan *plan = NULL;
+        struct lq_sync_counts counts;
+        struct lq_error err = { 0 };
+
+        TAP_CASE(cases[i].text);
+        world_init(&world);
+        path = lq_format("%s/logs/" PATH, world.lq_dir);
+        add_runs(&world, 2);
+        add_run(&world, run_1, "file 1");
+        CHECK(lq_sync_plan_new(&plan, world.store, world.dest, &err) == LQ_OK);
+        if (cases[i].text)
+            write_file(path, cases[i].text);
+        else
+            unlink(path);
+        CHECK_INT(lq_sync_apply(plan, NULL, &counts, &err), cases[i].status);
+        CHECK_INT(counts.n_copied, 2);
+        CHECK_INT(counts.n_failed, 1);
+        CHECK(strstr(err.message, PATH) != NULL);
+        CHECK_INT(count_there(world.dest), 2);
+        CHECK_INT(n_other_files, 0);
+        CHECK_INT(sql_int(&world, "SELECT last_success FROM destination"), 0);
+
+        /* Put right, the same plan goes on where it stopped. */
+        write_file(path, "file 1");
+        CHECK_INT(lq_sync_apply(plan, NULL, &counts, &err), LQ_OK);
+        CHECK_INT(count_there(world.dest), 3);
+    }
+}
+
+static void test_destinations(void)
+{
+    static const struct {
+        const char *destination; /* %s: the world's root */
+        enum lq_status status;
+        const char *message; /* or the real path below the root */
+    } cases[] = {
+        { "%s/store", LQ_OK, "/store" },
+        { "%s/store///", LQ_OK, "/store" },
+        { "%s/a/b/../c", LQ_NOT_FOUND, "No such file" },
+        { "%s/a/./b", LQ_NOT_FOUND, "No such file" },
+        { "%s/new/deep/store", LQ_OK, "/new/deep/store" },
+        { "%s/project/../store", LQ_OK, "/store" },
+        { "%s/link-to-store", LQ_OK, "/real" },
+        { "%s/it's \"quoted\" %%20", LQ_OK, "/it's \"quoted\" %20" },
+        { "%s/dangling", LQ_NOT_FOUND, "a link: No such file" },
+        { "%s/file", LQ_NOT_FOUND, "Not a directory" },
+        { "%s/file/below", LQ_NOT_FOUND, "Not a directory" },
+        { "%s/project/.lq/logs", LQ_BAD_INPUT, "lies in" },
+        { "%s/project/.lq/logs/store", LQ_BAD_INPUT, "lies in" },
+        { "%s/project/.lq/logs-too", LQ_OK, "/project/.lq/logs-too" },
+        { "s3://bucket/lq/", LQ_BAD_INPUT, "cannot sync to 's3://bucket/lq/' yet: only folders" },
+        { "gs://bucket", LQ_BAD_INPUT, "only folders" },
+        { "s3://KEY:SECRET@bucket/lq", LQ_BAD_INPUT, "credentials" },
+        { "", LQ_BAD_INPUT, "no destination" },
+    };
+
+    for (size_t i = 0; i < LQ_COUNT(cases); i++) {
+        LQ_CLEANUP(world_release) struct world world;
+        LQ_CLEANUP(lq_sync_plan_free) struct lq_sync_plan *plan = NULL;
+        LQ_CLEANUP(lq_buf_release) struct lq_buf destination = LQ_BUF_INIT;
+        LQ_CLEANUP(lq_free) char *file = NULL;
+        LQ_CLEANUP(lq_free) char *link = NULL;
+        LQ_CLEANUP(lq_free) char *dangling = NULL;
+        LQ_CLEANUP(lq_free) char *real = NULL;
+        struct lq_error err = { 0 };
+        const bool below = strncmp(cases[i].destination, "%s", 2) == 0;
+
+        TAP_CASE(cases[i].destination);
+        world_init(&world);
+        add_run(&world, run_1, "file 1");
+        file = lq_path_join(world.root, "file");
+        link = lq_path_join(world.root, "link-to-store");
+        dangling = lq_path_join(world.root, "dangling");
+        real = lq_path_join(world.root, "real");
+        write_file(file, "x");
+        CHECK(mkdir(real, 0777) == 0 && symlink("real", link) == 0 &&
+              symlink("nowhere", dangling) == 0);
+        lq_buf_adds(&destination, below ? world.root : "");
+        for (const char *at = cases[i].destination + (below ? 2 : 0); *at; at++) {
+            lq_buf_addc(&destination, *at);
+            at += at[0] == '%' && at[1] == '%';
+        }
+        CHECK_INT(lq_sync_plan_new(&plan, world.store, lq_buf_text(&destination), &err),
+                  cases[i].status);
+        if (cases[i].status != LQ_OK) {
+            if (!CHECK(strstr(err.message, cases[i].message) != NULL))
+                printf("#   %s\n", err.message);
+            CHECK(strstr(err.message, "SECRET") == NULL);
+            continue;
+        }
+        CHECK_STR(lq_sync_plan_destination(plan) + strlen(world.root), cases[i].message);
+        CHECK_INT(lq_sync_apply(plan, NULL, NULL, &err), LQ_OK);
+        CHECK_INT(plan_count(&world, lq_sync_plan_destination(plan)), 0);
+        CHECK_INT(plan_count(&world, lq_buf_text(&destination)), 0);
+    }
+}
+
+static void test_relative_destination(void)
+{
+    LQ_CLEANUP(world_release) struct world world;
+    LQ_CLEANUP(lq_sync_plan_free) struct lq_sync_plan *plan = NULL;
+
+    world_init(&world);
+    CHECK(chdir(world.root) == 0);
+    CHECK(lq_sync_plan_new(&plan, world.store, "store", NULL) == LQ_OK);
+    CHECK_STR(lq_sync_plan_destination(plan), world.dest);
+    CHECK(chdir("/") == 0);
+}
+
+static void test_root_gone_or_replaced(void)
+{
+    LQ_CLEANUP(world_release) struct world world;
+    LQ_CLEANUP(lq_sync_plan_free) struct lq_sync_plan *plan = NULL;
+    LQ_CLEANUP(lq_free) char *away = NULL;
+    struct lq_error err = { 0 };
+
+    world_init(&world);
+    away = lq_path_join(world.root, "away");
+    add_run(&world, run_1, "file 1");
+    CHECK(sync_to(&world, world.dest, NULL, NULL) == LQ_OK);
+    add_runs(&world, 1);
+    CHECK(lq_sync_plan_new(&plan, world.store, world.dest, NULL) == LQ_OK);
+    CHECK(rename(world.dest, away) == 0);
+    CHECK_INT(sync_to(&world, world.dest, NULL, &err), LQ_NOT_FOUND);
+    CHECK(strstr(err.message, "is it mounted?") != NULL);
+    CHECK_INT(lq_sync_apply(plan, NULL, NULL, NULL), LQ_NOT_FOUND); /* gone since it was planned */
+    CHECK(access(world.dest, F_OK) != 0);
+    CHECK(rename(away, world.dest) == 0);
+
+    CHECK(sqlite3_exec(lq_state_sqlite(world.store->state),
+                       "UPDATE destination SET file_system ="
+                       " 'type=1 device=1 id=1 inode=1 born=1'",
+                       NULL, NULL, NULL) == SQLITE_OK);
+    CHECK_INT(sync_to(&world, world.dest, NULL, &err), LQ_IO);
+    CHECK(strstr(err.message, "another file system") != NULL);
+    CHECK_INT(count_there(world.dest), 1);
+}
+
+static void test_same_file_system(void)
+{
+    static const struct {
+        const char *what, *a, *b;
+        bool same;
+    } cases[] = {
+        { "the same", "type=1 device=2 id=3 inode=4 born=5", "type=1 device=2 id=3 inode=4 born=5",
+          true },
+        { "root emptied and made anew", "type=1 device=2 id=3 inode=4 born=5",
+          "type=1 device=2 id=3 inode=9 born=9", true },
+        { "other device number after a reboot", "type=1 device=2 id=3 inode=4 born=5",
+          "type=1 device=9 id=3 inode=4 born=5", true },
+        { "device number and id changed (XFS)", "type=1 device=2 id=3 inode=4 born=5",
+          "type=1 device=9 id=9 inode=4 born=5", true },
+        { "share mounted again (NFS)", "type=1 device=2 id=0 inode=4 born=0",
+          "type=1 device=9 id=0 inode=4 born=0", true },
+        { "share not mounted", "type=1 device=2 id=0 inode=4 born=0",
+          "type=2 device=9 id=8 inode=4 born=5", false },
+        { "other disk of that type", "type=1 device=2 id=3 inode=4 born=5",
+          "type=1 device=9 id=9 inode=4 born=9", false },
+        { "no birth time", "type=1 device=2 id=3 inode=4 born=0",
+          "type=1 device=9 id=9 inode=4 born=0", false },
+        { "unreadable", "", "type=1 device=2 id=3 inode=4 born=5", false },
+    };
+
+    for (size_t i = 0; i < LQ_COUNT(cases); i++) {
+        TAP_CASE(cases[i].what);
+        CHECK(lq_remote_dir.same_file_system(cases[i].a, cases[i].b) == cases[i].same);
+    }
+}
+
+/* Two plans made before either is applied; then several processes at once. */
+static void test_two_at_once(void)
+{
+    LQ_CLEANUP(world_release) struct world world;
+    LQ_CLEANUP(lq_sync_plan_free) struct lq_sync_plan *a = NULL;
+    LQ_CLEANUP(lq_sync_plan_free) struct lq_sync_plan *b = NULL;
+    struct lq_sync_counts counts;
+
+    world_init(&world);
+    add_runs(&world, 40);
+    CHECK(lq_sync_plan_new(&a, world.store, world.dest, NULL) == LQ_OK);
+    CHECK(lq_sync_plan_new(&b, world.store, world.dest, NULL) == LQ_OK);
+    CHECK(lq_sync_apply(a, NULL, NULL, NULL) == LQ_OK);
+    CHECK(lq_sync_apply(b, NULL, &counts, NULL) == LQ_OK);
+    CHECK_INT(counts.n_present, 40);
+    CHECK_INT(count_there(world.dest), 40);
+
+    world.dest[strlen(world.dest) - 1] = 'X';
+    lq_store_close(&world.store); /* SQLite connections do not cross a fork */
+    fflush(stdout);
+    for (int i = 0; i < 4; i++)
+        if (fork() == 0)
+            _exit(lq_store_open(&world.store, &world.project, NULL) != LQ_OK ||
+                  sync_to(&world, world.dest, NULL, NULL) != LQ_OK);
+    for (int i = 0; i < 4; i++) {
+        int ended = 0;
+
+        CHECK(wait(&ended) > 0 && ended == 0);
+    }
+    CHECK(lq_store_open(&world.store, &world.project, NULL) == LQ_OK);
+    CHECK_INT(count_there(world.dest), 40);
+    CHECK_INT(n_other_files, 0);
+    CHECK_INT(plan_count(&world, world.dest), 0);
+}
+
+/*
+ * The n-th call of those above fails, or the process is killed before it, for every n of a sync of
+ * `n_runs` files: what is visible is whole, the answer told the truth, the next sync finishes.
+ */
+static bool fault_once(int n_runs, long at, int error)
+{
+    LQ_CLEANUP(world_release) struct world world;
+    struct lq_sync_counts counts;
+    int ended = 0;
+    pid_t child;
+    bool reached;
+
+    world_init(&world);
+    add_runs(&world, n_runs);
+    lq_store_close(&world.store);
+    fflush(stdout);
+    child = fork();
+    if (child == 0) {
+        fault_calls = 0;
+        fault_errno = error;
+        fault_at = at;
+        if (lq_store_open(&world.store, &world.project, NULL) != LQ_OK)
+            _exit(1);
+        ended = sync_to(&world, world.dest, NULL, NULL) != LQ_OK;
+        _exit(ended | (fault_calls < at ? 2 : 0));
+    }
+    CHECK(waitpid(child, &ended, 0) == child);
+    CHECK(lq_store_open(&world.store, &world.project, NULL) == LQ_OK);
+    reached = WIFSIGNALED(ended) || !(WEXITSTATUS(ended) & 2);
+    CHECK(error || !reached || WIFSIGNALED(ended));
+    count_there(world.dest);
+    if (WIFEXITED(ended) && !(WEXITSTATUS(ended) & 1))
+        CHECK_INT(n_runs_there, n_runs);
+    /* A leftover of a kill is invisible to readers; a failure leaves none. */
+    CHECK(error == 0 || n_other_files == 0);
+    CHECK_INT(sync_to(&world, world.dest, &counts, NULL), LQ_OK);
+    CHECK_INT(count_there(world.dest), n_runs);
+    CHECK_INT(plan_count(&world, world.dest), 0);
+    return reached;
+}
+
+static void test_faults(void)
+{
+    static const struct {
+        const char *what;
+        int n_runs, error;
+    } cases[] = {
+        { "killed, few files", 6, 0 },      { "killed, many", 32, 0 },
+        { "EIO, few files", 6, EIO },       { "EIO, many", 32, EIO },
+        { "ENOSPC, few files", 6, ENOSPC }, { "EXDEV, few files", 6, EXDEV },
+        { "EINTR, few files", 6, EINTR },   { "EACCES, few files", 6, EACCES },
+    };
+
+    for (size_t i = 0; i < LQ_COUNT(cases); i++) {
+        long n = 1;
+
+        TAP_CASE(cases[i].what);
+        while (fault_once(cases[i].n_runs, n, cases[i].error))
+            n++;
+        CHECK(n > 3 * cases[i].n_runs); /* the faults did hit */
+    }
+}
+
+static bool is_loaded(const char *library)
+{
+    char *line = NULL;
+    size_t size = 0;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    bool found = false;
+
+    while (maps && getline(&line, &size, maps) > 0)
+        found = found || strstr(line, library);
+    if (maps)
+        fclose(maps);
+    free(line);
+    return found;
+}
+
+/* Nothing above needed the database engine. Runs before the first test that does. */
+static void test_engine_not_loaded(void)
+{
+    CHECK(!is_loaded("libduckdb"));
+}
+
+/* Files that state.db does not know say themselves whose they are; those that are none are left. */
+static void test_unknown_files(void)
+{
+    static const char *const bad[] = { "", "PAR1", "garbage" };
+    LQ_CLEANUP(world_release) struct world world;
+    LQ_CLEANUP(lq_db_close) struct lq_db *db = NULL;
+    LQ_CLEANUP(lq_buf_release) struct lq_buf sql = LQ_BUF_INIT;
+    LQ_CLEANUP(lq_free) char *good = NULL;
+    LQ_CLEANUP(lq_free) char *foreign = NULL;
+    LQ_CLEANUP(lq_free) char *fifo = NULL;
+    struct lq_sync_counts counts;
+    struct lq_error err = { 0 };
+
+    world_init(&world);
+    for (size_t i = 0; i < LQ_COUNT(bad); i++) {
+        LQ_CLEANUP(lq_free) char *path =
+            lq_format("%s/logs/" FOLDER "/bad%zu.parquet", world.lq_dir, i);
+
+        write_file(path, bad[i]);
+    }
+    good = lq_format("%s/logs/" FOLDER "/[a]*?'.parquet", world.lq_dir);
+    foreign = lq_format("%s/logs/" FOLDER "/foreign.parquet", world.lq_dir);
+    fifo = lq_format("%s/logs/" FOLDER "/fifo.parquet", world.lq_dir);
+    CHECK(mkfifo(fifo, 0666) == 0);
+    if (!CHECK(lq_db_open(&db, NULL, &err) == LQ_OK)) {
+        printf("#   %s\n", err.message);
+        return;
+    }
+    lq_buf_adds(&sql, "COPY (SELECT '" UID "' AS run_uid, 'ac/me' AS namespace, 'app' AS project,"
+                      " NULL::VARCHAR AS hostname) TO ");
+    lq_db_add_literal(&sql, good);
+    lq_buf_adds(&sql, " (FORMAT parquet); COPY (SELECT 1 AS x) TO ");
+    lq_db_add_literal(&sql, foreign);
+    lq_buf_adds(&sql, " (FORMAT parquet)");
+    if (!CHECK(lq_db_script(db, lq_buf_text(&sql), &err) == LQ_OK)) {
+        printf("#   %s\n", err.message);
+        return;
+    }
+
+    for (int round = 0; round < 2; round++) {
+        LQ_CLEANUP(lq_sync_plan_free) struct lq_sync_plan *plan = NULL;
+
+        if (!CHECK(lq_sync_plan_new(&plan, world.store, world.dest, &err) == LQ_OK))
+            return;
+        CHECK_INT(lq_sync_plan_file_count(plan), round == 0 ? 1 : 0);
+        CHECK_INT(lq_sync_plan_skip_count(plan), 5);
+        CHECK_STR(lq_sync_plan_skip(plan, 0)->path, FOLDER "/bad0.parquet");
+        CHECK(strncmp(lq_sync_plan_skip(plan, 0)->reason, "not a run file", 14) == 0);
+        CHECK(lq_sync_apply(plan, NULL, &counts, &err) == LQ_OK);
+        CHECK_INT(counts.n_copied, round == 0 ? 1 : 0);
+    }
+    CHECK_INT(sql_int(&world, "SELECT count(*) FROM file"), 1);
+    CHECK_INT(sql_int(&world, "SELECT count(*) FROM bad_file"), 5);
+    CHECK(access(foreign, F_OK) == 0);
+    good = (lq_free(&good),
+            lq_format("%s/namespace=ac~2Fme/project=app/hostname=_/" FOLDER "/[a]*?'.parquet",
+                      world.dest));
+    CHECK(access(good, F_OK) == 0);
+
+    /* state.db lost: what is there is found again, and nothing is stored twice. */
+    CHECK(sqlite3_exec(lq_state_sqlite(world.store->state),
+                       "DELETE FROM file; DELETE FROM bad_file; DELETE FROM synced;"
+                       "DELETE FROM destination",
+                       NULL, NULL, NULL) == SQLITE_OK);
+    CHECK(sync_to(&world, world.dest, &counts, &err) == LQ_OK);
+    CHECK_INT(counts.n_present, 1);
+    CHECK_INT(counts.n_copied, 0);
+}
+
+int main(void)
+{
+    TAP_RUN(test_first_sync);
+    TAP_RUN(test_no_runs);
+    TAP_RUN(test_only_what_is_new);
+    TAP_RUN(test_local_files_that_are_none);
+    TAP_RUN(test_hostile_identity);
+    TAP_RUN(test_taken_names);
+    TAP_RUN(test_own_name_from_the_start);
+    TAP_RUN(test_reading_denied);
+    TAP_RUN(test_obstacles);
+    TAP_RUN(test_local_file_changed);
+    TAP_RUN(test_destinations);
+    TAP_RUN(test_relative_destination);
+    TAP_RUN(test_root_gone_or_replaced);
+    TAP_RUN(test_same_file_system);
+    TAP_RUN(test_two_at_once);
+    TAP_RUN(test_faults);
+    TAP_RUN(test_engine_not_loaded);
+    TAP_RUN(test_unknown_files);
+    return tap_done();
+}
