@@ -20,8 +20,8 @@ static const struct {
     const char *key;
     bool lq;
 } fields[] = {
-    { "file", false },     { "line", false },      { "column", false },    { "severity", false },
-    { "code", false },     { "message", false },   { "tool", true },       { "testName", true },
+    { "file", false },      { "line", false },    { "column", false }, { "severity", false },
+    { "code", false },      { "message", false }, { "tool", true },    { "testName", true },
     { "testStatus", true }, { "duration", true },
 };
 #define N_FIELDS (sizeof fields / sizeof fields[0])
@@ -295,7 +295,8 @@ static void put_database(void)
     }
     if (hs_serialize_database(database, &bytes, &len))
         die("all", "cannot serialise the database");
-    fprintf(out, "\nconst size_t lq_database_bytes = %zu;\nconst uint64_t lq_database_words[] = {", len);
+    fprintf(out, "\nconst size_t lq_database_bytes = %zu;\nconst uint64_t lq_database_words[] = {",
+            len);
     for (size_t at = 0; at < len; at += 8) {
         uint64_t word = 0;
 
@@ -319,8 +320,7 @@ static void put_words(int number, const char *kind, json_t *words, const char *c
     {
         fputs(" { ", out);
         put_text(key);
-        fprintf(out, ", %d },",
-                index_of(names, json_string_value(value), matchers[number].file));
+        fprintf(out, ", %d },", index_of(names, json_string_value(value), matchers[number].file));
     }
     fputs(" { NULL, 0 } };\n", out);
 }
@@ -348,9 +348,9 @@ static void put_matchers(void)
         put_text(text_of(lq, "category", "build"));
         fputs(", .code = ", out);
         put_text(text_of(lq, "code", NULL));
-        fprintf(out, ", .severity = %d",
-                index_of(severities, text_of(matchers[i].json, "severity", "error"),
-                         matchers[i].file));
+        fprintf(
+            out, ", .severity = %d",
+            index_of(severities, text_of(matchers[i].json, "severity", "error"), matchers[i].file));
         if (json_object_get(lq, "severities"))
             fprintf(out, ", .severities = severities_%d", i);
         if (json_object_get(lq, "statuses"))
@@ -417,8 +417,9 @@ static void put_infos(void)
         fputs(" },\n", out);
         last = owner;
     }
-    fputs("};\nconst size_t lq_n_format_infos = sizeof lq_format_infos / sizeof lq_format_infos[0];\n",
-          out);
+    fputs(
+        "};\nconst size_t lq_n_format_infos = sizeof lq_format_infos / sizeof lq_format_infos[0];\n",
+        out);
 }
 
 int main(int argc, char **argv)

@@ -22,17 +22,17 @@ struct lq_sink {
 };
 
 struct lq_capture_opts {
-    char *const *argv;   /* NULL-terminated; executed as it is, found by PATH */
-    int64_t timeout_ms;  /* 0: none. SIGTERM to the process group, SIGKILL 5 s later */
-    bool quiet;          /* do not show the output */
+    char *const *argv;  /* NULL-terminated; executed as it is, found by PATH */
+    int64_t timeout_ms; /* 0: none. SIGTERM to the process group, SIGKILL 5 s later */
+    bool quiet;         /* do not show the output */
 };
 
 struct lq_capture_result {
-    int exit_code;     /* the child's; 128+n for signal n; 124 timeout; 126, 127 cannot start */
-    int signal;        /* that ended the child, or 0 */
-    bool started;      /* false: exit_code is 126 or 127, and `err` says why */
+    int exit_code; /* the child's; 128+n for signal n; 124 timeout; 126, 127 cannot start */
+    int signal;    /* that ended the child, or 0 */
+    bool started;  /* false: exit_code is 126 or 127, and `err` says why */
     bool timed_out;
-    bool interrupted;  /* lq was asked to stop: SIGINT, SIGTERM, SIGHUP, SIGQUIT */
+    bool interrupted;                 /* lq was asked to stop: SIGINT, SIGTERM, SIGHUP, SIGQUIT */
     int64_t started_at, completed_at; /* microseconds UTC */
     double duration_sec;
     int64_t n_bytes; /* of log */

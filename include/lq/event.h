@@ -35,19 +35,19 @@ enum lq_test_status {
 struct lq_event {
     enum lq_severity severity;
     enum lq_test_status test_status;
-    struct lq_str file_path;      /* as printed by the tool */
-    int64_t line_number;          /* 1-based; 0: not given */
-    int64_t column_number;        /* as printed; 0: not given */
-    struct lq_str message;        /* without severity and code */
-    struct lq_str raw_text;       /* the lines of the log that make up the event */
-    struct lq_str tool_name;      /* "gcc", "pytest" */
-    struct lq_str category;       /* "compile", "link", "lint", "test", "type", "build", "runtime" */
-    struct lq_str error_code;     /* "-Wunused-variable", "F401" */
-    struct lq_str fingerprint;    /* tool_category_16hex */
-    struct lq_str test_name;      /* as the tool names it: "tests/test_a.py::test_b" */
-    double test_duration_sec;     /* negative: not given */
-    int64_t log_line_start;       /* 1-based line of the raw log */
-    int64_t log_line_end;         /* inclusive */
+    struct lq_str file_path;   /* as printed by the tool */
+    int64_t line_number;       /* 1-based; 0: not given */
+    int64_t column_number;     /* as printed; 0: not given */
+    struct lq_str message;     /* without severity and code */
+    struct lq_str raw_text;    /* the lines of the log that make up the event */
+    struct lq_str tool_name;   /* "gcc", "pytest" */
+    struct lq_str category;    /* "compile", "link", "lint", "test", "type", "build", "runtime" */
+    struct lq_str error_code;  /* "-Wunused-variable", "F401" */
+    struct lq_str fingerprint; /* tool_category_16hex */
+    struct lq_str test_name;   /* as the tool names it: "tests/test_a.py::test_b" */
+    double test_duration_sec;  /* negative: not given */
+    int64_t log_line_start;    /* 1-based line of the raw log */
+    int64_t log_line_end;      /* inclusive */
 };
 
 /* "error" …, NULL for NONE. */

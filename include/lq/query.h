@@ -20,10 +20,10 @@ struct lq_query;
 
 /* Which runs are asked about. Zero-initialised: the local runs of the project. */
 struct lq_scope {
-    bool include_synced;  /* this project's part of the store, beside the local runs */
-    bool global;          /* the whole store, and the local runs */
-    const char *data;     /* this store (or single Parquet file) alone */
-    const char *store;    /* the central store's folder for the two above; NULL: none */
+    bool include_synced;   /* this project's part of the store, beside the local runs */
+    bool global;           /* the whole store, and the local runs */
+    const char *data;      /* this store (or single Parquet file) alone */
+    const char *store;     /* the central store's folder for the two above; NULL: none */
     const char *cache_dir; /* where unreadable files are remembered; NULL: nowhere */
 
     /* Filters; NULL or 0: none. Texts must match exactly. */
@@ -65,9 +65,9 @@ void lq_query_close(struct lq_query **query);
 
 /* A run, or an event of it, that a reference names. Texts are owned. */
 struct lq_ref {
-    char *run_ref;    /* as this scope prints the run: "5", "ns/proj@host:5" */
-    char *run_uid;    /* NULL in files of other tools */
-    char *file;       /* the Parquet file */
+    char *run_ref; /* as this scope prints the run: "5", "ns/proj@host:5" */
+    char *run_uid; /* NULL in files of other tools */
+    char *file;    /* the Parquet file */
     int64_t run_id;
     int64_t event_id; /* 0: the run itself */
 };

@@ -44,10 +44,10 @@ struct lq_run {
     char *command;      /* as typed; NULL for a capture without one */
     int64_t started_at; /* microseconds UTC */
     int64_t completed_at;
-    double duration_sec;    /* from a monotonic clock */
-    bool has_exit_code;     /* false for imports and captures */
-    int exit_code;          /* as lq run returns it: 128+n for a signal, 124 for a timeout */
-    char *signal;           /* "SIGSEGV", or NULL */
+    double duration_sec; /* from a monotonic clock */
+    bool has_exit_code;  /* false for imports and captures */
+    int exit_code;       /* as lq run returns it: 128+n for a signal, 124 for a timeout */
+    char *signal;        /* "SIGSEGV", or NULL */
     enum lq_outcome outcome;
     char *cwd;
     char *executable_path;

@@ -37,7 +37,7 @@ struct command {
     pid_t pid;
     int pid_fd;
     bool own_group;
-    int terminal_fd; /* the command's pseudo terminal, for window changes; -1: none */
+    int terminal_fd;  /* the command's pseudo terminal, for window changes; -1: none */
     int64_t deadline; /* monotonic, of the next step against it; 0: none */
 };
 
@@ -50,9 +50,7 @@ struct plumbing {
 };
 
 #define PLUMBING_INIT                                                                              \
-    {                                                                                              \
-        .child_out = -1, .child_err = -1, .streams = { { -1, -1 }, { -1, -1 } }, .terminal_fd = -1 \
-    }
+    { .child_out = -1, .child_err = -1, .streams = { { -1, -1 }, { -1, -1 } }, .terminal_fd = -1 }
 
 static void plumbing_release(struct plumbing *plumbing)
 {
@@ -400,7 +398,8 @@ static enum lq_status follow(int fd, bool echo, struct lq_pump *pump,
                              const struct lq_signals *signals, struct lq_capture_result *result,
                              struct lq_error *err)
 {
-    const struct lq_tee_stream stream = { fcntl(fd, F_DUPFD_CLOEXEC, 0), echo ? STDOUT_FILENO : -1 };
+    const struct lq_tee_stream stream = { fcntl(fd, F_DUPFD_CLOEXEC, 0),
+                                          echo ? STDOUT_FILENO : -1 };
     struct lq_tee *tee = NULL;
     const int64_t began = begin(result);
 

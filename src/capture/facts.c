@@ -73,7 +73,9 @@ static const struct provider {
         const char *key, *template;
     } facts[MAX_FACTS];
 } providers[] = {
-    { "github", "GITHUB_ACTIONS", "true",
+    { "github",
+      "GITHUB_ACTIONS",
+      "true",
       { { "run_id", "$GITHUB_RUN_ID" },
         { "job", "$GITHUB_JOB" },
         { "url", "$GITHUB_SERVER_URL/$GITHUB_REPOSITORY/actions/runs/$GITHUB_RUN_ID" },
@@ -82,7 +84,9 @@ static const struct provider {
         { "actor", "$GITHUB_ACTOR" },
         { "event", "$GITHUB_EVENT_NAME" },
         { "runner", "$RUNNER_NAME" } } },
-    { "gitlab", "GITLAB_CI", NULL,
+    { "gitlab",
+      "GITLAB_CI",
+      NULL,
       { { "run_id", "$CI_PIPELINE_ID" },
         { "job", "$CI_JOB_NAME" },
         { "url", "$CI_JOB_URL" },
@@ -92,7 +96,9 @@ static const struct provider {
         { "event", "$CI_PIPELINE_SOURCE" },
         { "pull_request", "$CI_MERGE_REQUEST_IID" },
         { "runner", "$CI_RUNNER_DESCRIPTION" } } },
-    { "jenkins", "JENKINS_URL", NULL,
+    { "jenkins",
+      "JENKINS_URL",
+      NULL,
       { { "run_id", "$BUILD_NUMBER" },
         { "job", "$JOB_NAME" },
         { "url", "$BUILD_URL" },
@@ -103,7 +109,9 @@ static const struct provider {
         { "actor", "$CHANGE_AUTHOR" },
         { "pull_request", "$CHANGE_ID" },
         { "runner", "$NODE_NAME" } } },
-    { "circleci", "CIRCLECI", NULL,
+    { "circleci",
+      "CIRCLECI",
+      NULL,
       { { "run_id", "$CIRCLE_BUILD_NUM" },
         { "job", "$CIRCLE_JOB" },
         { "url", "$CIRCLE_BUILD_URL" },
@@ -113,7 +121,9 @@ static const struct provider {
         { "actor", "$CIRCLE_USERNAME" },
         { "pull_request", "$CIRCLE_PR_NUMBER" },
         { "pull_request", "$CIRCLE_PULL_REQUEST" } } },
-    { "travis", "TRAVIS", NULL,
+    { "travis",
+      "TRAVIS",
+      NULL,
       { { "run_id", "$TRAVIS_BUILD_ID" },
         { "job", "$TRAVIS_JOB_NAME" },
         { "job", "$TRAVIS_JOB_NUMBER" },
@@ -122,7 +132,9 @@ static const struct provider {
         { "commit", "$TRAVIS_COMMIT" },
         { "event", "$TRAVIS_EVENT_TYPE" },
         { "pull_request", "$TRAVIS_PULL_REQUEST" } } },
-    { "buildkite", "BUILDKITE", NULL,
+    { "buildkite",
+      "BUILDKITE",
+      NULL,
       { { "run_id", "$BUILDKITE_BUILD_NUMBER" },
         { "job", "$BUILDKITE_LABEL" },
         { "job", "$BUILDKITE_JOB_ID" },
@@ -133,7 +145,9 @@ static const struct provider {
         { "event", "$BUILDKITE_SOURCE" },
         { "pull_request", "$BUILDKITE_PULL_REQUEST" },
         { "runner", "$BUILDKITE_AGENT_NAME" } } },
-    { "azure", "TF_BUILD", NULL,
+    { "azure",
+      "TF_BUILD",
+      NULL,
       { { "run_id", "$BUILD_BUILDID" },
         { "job", "$AGENT_JOBNAME" },
         { "url", "$SYSTEM_COLLECTIONURI$SYSTEM_TEAMPROJECT/_build/results?buildId=$BUILD_BUILDID" },
@@ -154,9 +168,9 @@ static char *expand(const char *template)
 
     while (*template) {
         const size_t plain = strcspn(template, "$");
-        const size_t name_len = template[plain]
-                                    ? strspn(template + plain + 1, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789")
-                                    : 0;
+        const size_t name_len =
+            template[plain] ? strspn(template + plain + 1, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789")
+                            : 0;
         LQ_CLEANUP(lq_free) char *name = lq_strndup(template + plain + 1, name_len);
         const char *value = name_len ? env(name) : "";
 

@@ -3,9 +3,9 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/time.h"
-#include <lq/capture.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <lq/capture.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -20,11 +20,21 @@ enum {
 /* What git sets for its hooks, which would point it at another repository than `folder`'s. */
 static bool is_local_variable(const char *variable)
 {
+    /* clang-format off: it would give each item a line */
     static const char *const names[] = {
-        "GIT_DIR=",        "GIT_WORK_TREE=",        "GIT_INDEX_FILE=", "GIT_OBJECT_DIRECTORY=",
-        "GIT_COMMON_DIR=", "GIT_CONFIG_PARAMETERS=", "GIT_PREFIX=",    "GIT_NAMESPACE=",
-        "GIT_OPTIONAL_LOCKS=", "GIT_TRACE=", "LC_ALL=",
+        "GIT_DIR=",
+        "GIT_WORK_TREE=",
+        "GIT_INDEX_FILE=",
+        "GIT_OBJECT_DIRECTORY=",
+        "GIT_COMMON_DIR=",
+        "GIT_CONFIG_PARAMETERS=",
+        "GIT_PREFIX=",
+        "GIT_NAMESPACE=",
+        "GIT_OPTIONAL_LOCKS=",
+        "GIT_TRACE=",
+        "LC_ALL=",
     };
+    /* clang-format on */
 
     for (size_t i = 0; i < LQ_COUNT(names); i++) {
         if (strncmp(variable, names[i], strlen(names[i])) == 0)
@@ -55,11 +65,25 @@ static char **git_environment(void)
 /* Start `git status` with its output to `out`; nothing that a repository's settings name is run. */
 static int spawn_status(pid_t *pid, const char *folder, int out)
 {
+    /* clang-format off: it would give each item a line */
     const char *const argv[] = {
-        "git", "-C", folder, "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null",
-        "status", "--porcelain=v2", "--branch", "--untracked-files=no", "--ignore-submodules=dirty",
-        "--no-renames", "--no-ahead-behind", NULL,
+        "git",
+        "-C",
+        folder,
+        "-c",
+        "core.fsmonitor=false",
+        "-c",
+        "core.hooksPath=/dev/null",
+        "status",
+        "--porcelain=v2",
+        "--branch",
+        "--untracked-files=no",
+        "--ignore-submodules=dirty",
+        "--no-renames",
+        "--no-ahead-behind",
+        NULL,
     };
+    /* clang-format on */
     LQ_CLEANUP(lq_free) char **environment = git_environment();
     posix_spawn_file_actions_t actions;
     int failure;

@@ -35,7 +35,8 @@ enum lq_status lq_signals_catch(struct lq_signals *signals, struct lq_error *err
     signals->write_fd = ends[1];
     note_fd = ends[1];
     for (size_t i = 0; i < LQ_N_CAUGHT; i++) {
-        struct sigaction action = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART };
+        struct sigaction action = { .sa_sigaction = on_signal,
+                                    .sa_flags = SA_SIGINFO | SA_RESTART };
 
         sigfillset(&action.sa_mask);
         if (caught[i] == SIGCHLD)

@@ -12,9 +12,9 @@ enum {
     READ_BYTES = 256 * 1024,
     LINE_BYTES = 64 * 1024, /* an unfinished line up to this is held back from the other stream */
     BACKLOG_BYTES = LQ_TEE_STREAMS * 1024 * 1024, /* what pipes can hold when the writer ends */
-    QUIET_MS = 50,  /* a stream kept open by others: how long without a byte ends it */
+    QUIET_MS = 50,   /* a stream kept open by others: how long without a byte ends it */
     LINGER_MS = 500, /* and how long at most */
-    IDLE_MS = 5,    /* after a pause of this the sinks get what little there is */
+    IDLE_MS = 5,     /* after a pause of this the sinks get what little there is */
 };
 
 struct stream {

@@ -63,10 +63,10 @@ void lq_map_release(struct lq_map *map)
 static void run_texts(struct lq_run *run, char **texts[static N_TEXTS])
 {
     char **const all[N_TEXTS] = {
-        &run->run_uid,    &run->source_name, &run->source_type,     &run->command,  &run->signal,
-        &run->cwd,        &run->hostname,    &run->executable_path, &run->platform, &run->arch,
-        &run->git_commit, &run->git_branch,  &run->origin,          &run->project,  &run->namespace_,
-        &run->lq_version,
+        &run->run_uid,  &run->source_name, &run->source_type, &run->command,
+        &run->signal,   &run->cwd,         &run->hostname,    &run->executable_path,
+        &run->platform, &run->arch,        &run->git_commit,  &run->git_branch,
+        &run->origin,   &run->project,     &run->namespace_,  &run->lq_version,
     };
 
     memcpy(texts, all, sizeof all);

@@ -11,12 +11,39 @@
 #define TEXT_MAX_BYTES ((size_t)4096)
 
 /* What shapes a build, and neither names people nor, in common use, holds a secret. */
+/* clang-format off: it would give each item a line */
 static const char *const default_env[] = {
-    "CC", "CXX", "LD", "AR", "CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "MAKEFLAGS",
-    "CMAKE_BUILD_TYPE", "CMAKE_GENERATOR", "RUSTFLAGS", "RUSTUP_TOOLCHAIN", "CARGO_BUILD_TARGET",
-    "GOOS", "GOARCH", "GOFLAGS", "CGO_ENABLED", "JAVA_HOME", "NODE_ENV", "NODE_OPTIONS",
-    "PYTHONPATH", "VIRTUAL_ENV", "CONDA_DEFAULT_ENV", "PATH", "LANG", "LC_ALL", "TZ", "CI",
+    "CC",
+    "CXX",
+    "LD",
+    "AR",
+    "CFLAGS",
+    "CXXFLAGS",
+    "CPPFLAGS",
+    "LDFLAGS",
+    "MAKEFLAGS",
+    "CMAKE_BUILD_TYPE",
+    "CMAKE_GENERATOR",
+    "RUSTFLAGS",
+    "RUSTUP_TOOLCHAIN",
+    "CARGO_BUILD_TARGET",
+    "GOOS",
+    "GOARCH",
+    "GOFLAGS",
+    "CGO_ENABLED",
+    "JAVA_HOME",
+    "NODE_ENV",
+    "NODE_OPTIONS",
+    "PYTHONPATH",
+    "VIRTUAL_ENV",
+    "CONDA_DEFAULT_ENV",
+    "PATH",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "CI",
 };
+/* clang-format on */
 
 static bool has_control(struct lq_str value)
 {
@@ -104,7 +131,7 @@ struct reader {
     struct fy_diag *diag;
     struct fy_event *event; /* the newest */
     int line;               /* of it, from 1; an empty value has the line of its key */
-    struct lq_str text; /* all of the file */
+    struct lq_str text;     /* all of the file */
     const char *path;
     struct lq_config *config;
     struct lq_config_layout *layout;
@@ -170,8 +197,9 @@ static enum lq_status next(struct reader *reader)
         fy_event_get_tag_token(reader->event))
         return bad(reader, "anchors, aliases and tags", NULL, "are not supported");
     if (is_misread(reader))
-        return bad(reader, "a text", NULL, "holds several single quotes in a row: put it between "
-                                           "double quotes");
+        return bad(reader, "a text", NULL,
+                   "holds several single quotes in a row: put it between "
+                   "double quotes");
     return LQ_OK;
 }
 
@@ -315,8 +343,8 @@ static enum lq_status read_value(struct reader *reader, const struct key *key)
 /* Where a value stands is kept for the section `project` only, which lq itself changes. */
 static void note_value(struct reader *reader, struct lq_config_value *value, size_t key_end)
 {
-    *value = (struct lq_config_value){ .present = true, .key_end = key_end,
-                                       .span = event_span(reader) };
+    *value =
+        (struct lq_config_value){ .present = true, .key_end = key_end, .span = event_span(reader) };
 }
 
 static void note_mapping(struct reader *reader, struct lq_config_map *map)
@@ -352,8 +380,8 @@ static enum lq_status unknown_key(struct reader *reader, const char *section)
 
 static bool is_credential_key(struct lq_str name)
 {
-    static const char *const words[] = { "access_key", "accesskey", "secret", "token",
-                                         "password", "passwd", "credential", "api_key" };
+    static const char *const words[] = { "access_key", "accesskey", "secret",     "token",
+                                         "password",   "passwd",    "credential", "api_key" };
     LQ_CLEANUP(lq_free) char *text = lq_strndup(name.ptr, name.len);
 
     for (char *at = text; *at; at++)
@@ -408,8 +436,8 @@ static enum lq_status read_section(struct reader *reader, const char *section)
             note_key(reader, &layout->section);
         LQ_TRY(next(reader));
         if (noted)
-            note_value(reader, strcmp(key->name, "project") == 0 ? &layout->project
-                                                                 : &layout->namespace_,
+            note_value(reader,
+                       strcmp(key->name, "project") == 0 ? &layout->project : &layout->namespace_,
                        key_end);
         LQ_TRY(read_value(reader, key));
     }

@@ -8,8 +8,9 @@
 
 static bool is_plain_word(const char *value)
 {
-    static const char *const typed[] = { "null", "true", "false", "yes", "no", "on", "off", "y",
-                                         "n" };
+    static const char *const typed[] = {
+        "null", "true", "false", "yes", "no", "on", "off", "y", "n"
+    };
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
     static const char rest[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
 
@@ -27,9 +28,12 @@ static void add_scalar(struct lq_buf *text, const char *value)
         struct lq_str bytes;
         const char *escape;
     } escapes[] = {
-        { { "\"", 1 }, "\\\"" },           { { "\\", 1 }, "\\\\" },
-        { { "\xe2\x80\xa8", 3 }, "\\L" },    { { "\xe2\x80\xa9", 3 }, "\\P" },
-        { { "\xef\xbb\xbf", 3 }, "\\uFEFF" }, { { "\xef\xbf\xbe", 3 }, "\\uFFFE" },
+        { { "\"", 1 }, "\\\"" },
+        { { "\\", 1 }, "\\\\" },
+        { { "\xe2\x80\xa8", 3 }, "\\L" },
+        { { "\xe2\x80\xa9", 3 }, "\\P" },
+        { { "\xef\xbb\xbf", 3 }, "\\uFEFF" },
+        { { "\xef\xbf\xbe", 3 }, "\\uFFFE" },
         { { "\xef\xbf\xbf", 3 }, "\\uFFFF" },
     };
 
@@ -55,21 +59,23 @@ static void add_scalar(struct lq_buf *text, const char *value)
 
 void lq_config_add_template(struct lq_buf *text, const char *namespace_, const char *project)
 {
-    lq_buf_adds(text, "# Configuration of lq for this project. Fit to be committed: lq refuses\n"
-                      "# credentials here.\n"
-                      "\n"
-                      "# Who this project is, in every store. Runs keep the names under which they\n"
-                      "# were recorded.\n"
-                      "project:\n"
-                      "  namespace: ");
+    lq_buf_adds(text,
+                "# Configuration of lq for this project. Fit to be committed: lq refuses\n"
+                "# credentials here.\n"
+                "\n"
+                "# Who this project is, in every store. Runs keep the names under which they\n"
+                "# were recorded.\n"
+                "project:\n"
+                "  namespace: ");
     add_scalar(text, namespace_);
     lq_buf_adds(text, "\n  project: ");
     add_scalar(text, project);
-    lq_buf_adds(text, "\n"
-                      "\n"
-                      "capture:\n"
-                      "  # Environment variables to record with each run, when set; NAME* stands for\n"
-                      "  # all with that beginning.\n");
+    lq_buf_adds(text,
+                "\n"
+                "\n"
+                "capture:\n"
+                "  # Environment variables to record with each run, when set; NAME* stands for\n"
+                "  # all with that beginning.\n");
     lq_config_add_default_env(text, "  ");
     lq_buf_adds(text, "\n"
                       "  # Keep the whole log, compressed, beside the events.\n"
@@ -203,8 +209,8 @@ enum lq_status lq_config_set(struct lq_buf *text, const char *key, const char *v
     if (lq_config_read(&after, (struct lq_str){ lq_buf_text(&edited), edited.len }, path, &unused,
                        NULL) != LQ_OK ||
         !differs_only_in(&before, &after, key, value))
-        return lq_error_set(err, LQ_BAD_INPUT,
-                            "cannot change project.%s in '%s': edit it by hand", key, path);
+        return lq_error_set(err, LQ_BAD_INPUT, "cannot change project.%s in '%s': edit it by hand",
+                            key, path);
     lq_buf_clear(text);
     lq_buf_add(text, edited.data, edited.len);
     return LQ_OK;

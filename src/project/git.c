@@ -24,8 +24,9 @@ static void destroy_actions(posix_spawn_file_actions_t *actions)
  * core.fsmonitor, the one program a configuration can name for reading commands, is off. */
 static bool spawn_git(const char *folder, int out, pid_t *pid)
 {
-    const char *const argv[] = { "git",    "-c",      "core.fsmonitor=false", "-C", folder,
-                                 "remote", "get-url", "origin",               NULL };
+    const char *const argv[] = { "git",     "-c",     "core.fsmonitor=false",
+                                 "-C",      folder,   "remote",
+                                 "get-url", "origin", NULL };
     LQ_CLEANUP(destroy_actions) posix_spawn_file_actions_t actions;
 
     posix_spawn_file_actions_init(&actions);

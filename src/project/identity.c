@@ -194,8 +194,8 @@ static struct lq_str skip_user(struct lq_str authority)
  * no URL or a password that holds a '/'. */
 static bool split_port(struct lq_str *host)
 {
-    size_t end = host->len > 0 && host->ptr[0] == '[' ? span_until(*host, "]") + 1
-                                                      : span_until(*host, ":");
+    size_t end =
+        host->len > 0 && host->ptr[0] == '[' ? span_until(*host, "]") + 1 : span_until(*host, ":");
 
     if (end > host->len)
         return false;
@@ -223,8 +223,8 @@ static bool split_url(struct lq_str url, size_t scheme_len, struct lq_str *host,
     static const char *const schemes[] = { "https", "http", "ssh", "git", "git+ssh", "ssh+git" };
     size_t i = 0;
 
-    while (i < LQ_COUNT(schemes) && (strlen(schemes[i]) != scheme_len ||
-                                     strncasecmp(schemes[i], url.ptr, scheme_len) != 0))
+    while (i < LQ_COUNT(schemes) &&
+           (strlen(schemes[i]) != scheme_len || strncasecmp(schemes[i], url.ptr, scheme_len) != 0))
         i++;
     if (i == LQ_COUNT(schemes))
         return false;
@@ -246,8 +246,8 @@ static bool split_scp(struct lq_str url, struct lq_str *host, struct lq_str *pat
     if (at < url.len && url.ptr[at] == '@' && url.ptr[0] != '[')
         rest = skip(url, at + 1);
     host->ptr = rest.ptr;
-    host->len = rest.len > 0 && rest.ptr[0] == '[' ? span_until(rest, "]") + 1
-                                                   : span_until(rest, ":/");
+    host->len =
+        rest.len > 0 && rest.ptr[0] == '[' ? span_until(rest, "]") + 1 : span_until(rest, ":/");
     if (host->len == 0 || host->len >= rest.len || rest.ptr[host->len] != ':')
         return false;
     *path = skip(rest, host->len + 1);
@@ -316,9 +316,9 @@ void lq_identity_detect(const char *folder, char **namespace_, char **project)
 /* Whether a parameter of a query names a credential: X-Amz-Signature, sig, access_token, … */
 static bool is_secret_parameter(struct lq_str name)
 {
-    static const char *const parts_of[] = { "signature", "credential", "token", "secret",
-                                            "passw", "access_key", "accesskey", "api_key",
-                                            "apikey", "key_id", "keyid" };
+    static const char *const parts_of[] = { "signature", "credential", "token",     "secret",
+                                            "passw",     "access_key", "accesskey", "api_key",
+                                            "apikey",    "key_id",     "keyid" };
     static const char *const whole[] = { "sig", "key", "pwd", "pass", "auth", "user" };
     LQ_CLEANUP(lq_free) char *text = decode_part(name);
 

@@ -106,8 +106,8 @@ static void complete_identity(struct lq_project *project)
         project->config.project = LQ_TAKE(name);
 }
 
-static enum lq_status read_config(const char *lq_dir, struct lq_buf *text,
-                                  struct lq_config *config, struct lq_error *err)
+static enum lq_status read_config(const char *lq_dir, struct lq_buf *text, struct lq_config *config,
+                                  struct lq_error *err)
 {
     LQ_CLEANUP(lq_free) char *path = lq_path_join(lq_dir, "config.yaml");
 
@@ -118,9 +118,9 @@ static enum lq_status read_config(const char *lq_dir, struct lq_buf *text,
 static enum lq_status open_at(struct lq_project *project, const char *root, struct lq_error *err)
 {
     LQ_CLEANUP(lq_buf_release) struct lq_buf text = LQ_BUF_INIT;
-    LQ_CLEANUP(lq_project_release) struct lq_project opened = {
-        .root = lq_strdup(root), .lq_dir = lq_path_join(root, ".lq")
-    };
+    LQ_CLEANUP(lq_project_release) struct lq_project opened = { .root = lq_strdup(root),
+                                                                .lq_dir =
+                                                                    lq_path_join(root, ".lq") };
 
     LQ_TRY(read_config(opened.lq_dir, &text, &opened.config, err));
     LQ_TRY(open_origin(&opened, err));
@@ -232,8 +232,7 @@ static enum lq_status create_config(const char *folder, const char *lq_dir,
 }
 
 enum lq_status lq_project_init(struct lq_project *project, const char *folder,
-                               const struct lq_init_opts *opts, bool *created,
-                               struct lq_error *err)
+                               const struct lq_init_opts *opts, bool *created, struct lq_error *err)
 {
     LQ_CLEANUP(lq_free) char *root = clean_folder(folder);
     LQ_CLEANUP(lq_free) char *lq_dir = lq_path_join(root, ".lq");

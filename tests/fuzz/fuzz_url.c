@@ -10,8 +10,8 @@ static void check(bool found, char *namespace_, char *project)
 {
     if (found != (namespace_ != NULL) || found != (project != NULL))
         abort();
-    if (found && (lq_identity_problem(lq_str_of(namespace_)) ||
-                  lq_identity_problem(lq_str_of(project))))
+    if (found &&
+        (lq_identity_problem(lq_str_of(namespace_)) || lq_identity_problem(lq_str_of(project))))
         abort();
     free(namespace_);
     free(project);

@@ -49,10 +49,10 @@ static void test_utf8(void)
         { "plain", "plain" },
         { "gr\xc3\xb6\xc3\x9f", "gr\xc3\xb6\xc3\x9f" },
         { "\xff", "\xef\xbf\xbd" },
-        { "a\xe2\x82z", "a\xef\xbf\xbdz" },                      /* cut sequence: one mark */
-        { "\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80" },              /* four bytes */
+        { "a\xe2\x82z", "a\xef\xbf\xbdz" },                         /* cut sequence: one mark */
+        { "\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80" },                 /* four bytes */
         { "\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" }, /* surrogate */
-        { "\xc0\xaf", "\xef\xbf\xbd\xef\xbf\xbd" },              /* overlong */
+        { "\xc0\xaf", "\xef\xbf\xbd\xef\xbf\xbd" },                 /* overlong */
         { "\xf4\x90\x80\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" },
     };
 
@@ -78,9 +78,13 @@ static void test_visible(void)
         { "a\tb\n", "a\\tb\\n", false },
         { "a\tb\n", "a\tb\n", true },
         { "\033[31mred", "\\x1b[31mred", true },
-        { "\xc2\x9b" "2J", "\\x9b2J", false },                   /* C1 CSI */
+        { "\xc2\x9b"
+          "2J",
+          "\\x9b2J", false }, /* C1 CSI */
         { "\xff", "\\xff", false },
-        { "ab\xe2\x80\xae" "c", "ab\\u{202e}c", false },
+        { "ab\xe2\x80\xae"
+          "c",
+          "ab\\u{202e}c", false },
         { "\x7f\r", "\\x7f\\r", false },
     };
 

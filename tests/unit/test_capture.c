@@ -229,11 +229,13 @@ static void test_grandchild(void)
 
     for (size_t i = 0; i < LQ_COUNT(scripts); i++) {
         const int64_t began = lq_time_monotonic();
-        LQ_CLEANUP(ran_release) struct ran ran = run_script(scripts[i], (struct lq_capture_opts){ 0 });
+        LQ_CLEANUP(ran_release) struct ran ran =
+            run_script(scripts[i], (struct lq_capture_opts){ 0 });
 
         TAP_CASE(scripts[i]);
         CHECK(ran.status == LQ_OK && ran.result.exit_code == 0);
-        CHECK(strtol(lq_buf_text(&ran.log), NULL, 10) > 0 || strstr(lq_buf_text(&ran.log), "noise"));
+        CHECK(strtol(lq_buf_text(&ran.log), NULL, 10) > 0 ||
+              strstr(lq_buf_text(&ran.log), "noise"));
         CHECK(lq_time_monotonic() - began < 50 * LQ_US_PER_SECOND);
         if (i == 0)
             kill((pid_t)strtol(lq_buf_text(&ran.log), NULL, 10), SIGKILL);
@@ -390,7 +392,8 @@ static void test_one_output(void)
     put_back(STDOUT_FILENO, saved);
     put_back(STDERR_FILENO, saved_errors);
     CHECK(status == LQ_OK);
-    CHECK_STR(lq_buf_text(&log), "o1\ne1\no2\ne2\no3\ne3\no4\ne4\no5\ne5\no6\ne6\no7\ne7\no8\ne8\no9\ne9\n");
+    CHECK_STR(lq_buf_text(&log),
+              "o1\ne1\no2\ne2\no3\ne3\no4\ne4\no5\ne5\no6\ne6\no7\ne7\no8\ne8\no9\ne9\n");
     read_back(file, &out);
     CHECK_STR(lq_buf_text(&out), lq_buf_text(&log));
     close(file);

@@ -67,9 +67,9 @@ static void test_ci(void)
             "GITHUB_SERVER_URL=https://github.com", "GITHUB_REPOSITORY=o/r",
             "GITHUB_REF=refs/pull/12/merge", "GITHUB_SHA=abc", "GITHUB_ACTOR=me",
             "GITHUB_EVENT_NAME=pull_request", "RUNNER_NAME=r1" },
-          { "provider=github", "run_id=77", "job=test", "url=https://github.com/o/r/actions/runs/77",
-            "ref=refs/pull/12/merge", "commit=abc", "actor=me", "event=pull_request", "runner=r1",
-            "pull_request=12" } },
+          { "provider=github", "run_id=77", "job=test",
+            "url=https://github.com/o/r/actions/runs/77", "ref=refs/pull/12/merge", "commit=abc",
+            "actor=me", "event=pull_request", "runner=r1", "pull_request=12" } },
         { { "GITHUB_ACTIONS=true", "GITHUB_REF=refs/heads/main" },
           { "provider=github", "ref=refs/heads/main" } },
         { { "CI=true", "GITLAB_CI=true", "CI_PIPELINE_ID=5", "CI_JOB_NAME=unit",
@@ -77,21 +77,22 @@ static void test_ci(void)
             "CI_COMMIT_REF_NAME=topic", "CI_COMMIT_SHA=def", "CI_MERGE_REQUEST_IID=3" },
           { "provider=gitlab", "run_id=5", "job=unit", "url=https://gitlab.example/g/p/-/jobs/9",
             "ref=topic", "commit=def", "pull_request=3" } },
-        { { "JENKINS_URL=https://j/", "BUILD_NUMBER=8", "JOB_NAME=nightly", "BUILD_URL=https://j/8/",
-            "BRANCH_NAME=PR-4", "CHANGE_ID=4", "NODE_NAME=n" },
+        { { "JENKINS_URL=https://j/", "BUILD_NUMBER=8", "JOB_NAME=nightly",
+            "BUILD_URL=https://j/8/", "BRANCH_NAME=PR-4", "CHANGE_ID=4", "NODE_NAME=n" },
           { "provider=jenkins", "run_id=8", "job=nightly", "url=https://j/8/", "ref=PR-4",
             "pull_request=4", "runner=n" } },
         { { "CIRCLECI=true", "CIRCLE_BUILD_NUM=6", "CIRCLE_TAG=v1", "CIRCLE_SHA1=aa" },
           { "provider=circleci", "run_id=6", "ref=v1", "commit=aa" } },
-        { { "TRAVIS=true", "TRAVIS_BUILD_ID=2", "TRAVIS_JOB_NUMBER=2.1", "TRAVIS_PULL_REQUEST=false" },
+        { { "TRAVIS=true", "TRAVIS_BUILD_ID=2", "TRAVIS_JOB_NUMBER=2.1",
+            "TRAVIS_PULL_REQUEST=false" },
           { "provider=travis", "run_id=2", "job=2.1" } },
         { { "BUILDKITE=true", "BUILDKITE_BUILD_NUMBER=1", "BUILDKITE_PULL_REQUEST=10",
             "BUILDKITE_AGENT_NAME=b" },
           { "provider=buildkite", "run_id=1", "pull_request=10", "runner=b" } },
         { { "TF_BUILD=True", "BUILD_BUILDID=31", "SYSTEM_COLLECTIONURI=https://dev.azure.com/o/",
             "SYSTEM_TEAMPROJECT=p", "BUILD_SOURCEBRANCH=refs/heads/x" },
-          { "provider=azure", "run_id=31", "url=https://dev.azure.com/o/p/_build/results?buildId=31",
-            "ref=refs/heads/x" } },
+          { "provider=azure", "run_id=31",
+            "url=https://dev.azure.com/o/p/_build/results?buildId=31", "ref=refs/heads/x" } },
     };
 
     for (size_t i = 0; i < LQ_COUNT(cases); i++) {
@@ -114,10 +115,12 @@ static void test_ci(void)
 static void test_environment(void)
 {
     static const char *const environment[] = {
-        "CC=gcc", "CFLAGS=-O2 a=b", "LQ_TEST_A=1", "LQ_TEST_B=", "CCX=no",
-        "http_proxy=http://user:pass@proxy:80/x http://b@c", NULL,
+        "CC=gcc",     "CFLAGS=-O2 a=b", "LQ_TEST_A=1",
+        "LQ_TEST_B=", "CCX=no",         "http_proxy=http://user:pass@proxy:80/x http://b@c",
+        NULL,
     };
-    char cc[] = "CC", tests[] = "LQ_TEST_*", cflags[] = "CFLAGS", unset[] = "UNSET", proxy[] = "http_proxy";
+    char cc[] = "CC", tests[] = "LQ_TEST_*", cflags[] = "CFLAGS", unset[] = "UNSET",
+         proxy[] = "http_proxy";
     char *names[] = { cc, tests, cflags, unset, proxy, NULL };
     LQ_CLEANUP(lq_run_release) struct lq_run run = { 0 };
 
@@ -192,8 +195,8 @@ static bool shell(const char *folder, const char *script)
 static void test_git(void)
 {
     static const char *const environment[] = {
-        "GIT_CONFIG_GLOBAL=/dev/null", "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@b",
-        "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@b", NULL,
+        "GIT_CONFIG_GLOBAL=/dev/null", "GIT_AUTHOR_NAME=a",       "GIT_AUTHOR_EMAIL=a@b",
+        "GIT_COMMITTER_NAME=a",        "GIT_COMMITTER_EMAIL=a@b", NULL,
     };
     static const struct {
         const char *script;
@@ -210,7 +213,8 @@ static void test_git(void)
         { "git checkout -q --detach", true, NULL, LQ_NO },
         /* What a repository's settings name is not run. */
         { "printf '#!/bin/sh\\ntouch \"$PWD/ran\"\\n' >evil; chmod +x evil; "
-          "git config core.fsmonitor \"$PWD/evil\"", true, NULL, LQ_NO },
+          "git config core.fsmonitor \"$PWD/evil\"",
+          true, NULL, LQ_NO },
     };
     char folder[] = "/tmp/lq-git-XXXXXX";
 

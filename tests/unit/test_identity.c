@@ -144,16 +144,16 @@ static void test_urls(void)
 /* Whatever stands in a password, and however wrongly it is escaped, none of it gets into a name. */
 static void test_no_token_in_names(void)
 {
-    static const char *const forms[] = { "https://user:hush%shush@host/owner/repo",
-                                         "https://hush%shush@host/owner/repo.git",
-                                         "ssh://git:hush%shush@host:22/owner/repo",
-                                         "https://user:12%shush@host/owner/repo",
-                                         "user:hush%shush@host:owner/repo",
-                                         "https://host/owner/repo?token=hush%shush" };
+    static const char *const forms[] = {
+        "https://user:hush%shush@host/owner/repo", "https://hush%shush@host/owner/repo.git",
+        "ssh://git:hush%shush@host:22/owner/repo", "https://user:12%shush@host/owner/repo",
+        "user:hush%shush@host:owner/repo",         "https://host/owner/repo?token=hush%shush"
+    };
     static const char marks[] = "/?#@:%[]~. ";
     char between[4] = "";
 
-    for (size_t i = 0; i < LQ_COUNT(forms) * LQ_COUNT(marks) * LQ_COUNT(marks) * LQ_COUNT(marks); i++) {
+    for (size_t i = 0; i < LQ_COUNT(forms) * LQ_COUNT(marks) * LQ_COUNT(marks) * LQ_COUNT(marks);
+         i++) {
         LQ_CLEANUP(lq_free) char *url = lq_strdup(forms[i % LQ_COUNT(forms)]);
         LQ_CLEANUP(lq_free) char *namespace_ = NULL;
         LQ_CLEANUP(lq_free) char *project = NULL;
@@ -201,7 +201,9 @@ static void test_paths(void)
         { "/", "_", "_" },
         { "/a b/c'd", "a b", "c'd" },
         { "/a\nb/c\xff", "a_b", "c\xef\xbf\xbd" },
-        { "/a/c\xc2\x9b" "2J", "a", "c__2J" },
+        { "/a/c\xc2\x9b"
+          "2J",
+          "a", "c__2J" },
     };
 
     for (size_t i = 0; i < LQ_COUNT(cases); i++) {

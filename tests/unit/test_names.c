@@ -18,7 +18,9 @@ static void test_run_part(void)
         { "make -j8", "make_-j8" },
         { "a/../b", "a____b" },
         { "..", "__" },
-        { "b\xc3\xbc" "cher", "b_cher" }, /* a character, not its bytes */
+        { "b\xc3\xbc"
+          "cher",
+          "b_cher" }, /* a character, not its bytes */
         { "\xff\xfe", "__" },
         { "", "_" },
         { X50 "tail", X50 },
@@ -82,8 +84,9 @@ static void test_partition(void)
 
 static void test_not_escaped(void)
 {
-    static const char *const cases[] = { "", "~", "~4", "~4x", "~6e", "a~~0123456789abcdef", "a/b",
-                                         "a b", "\xc3\xb6", "%20" };
+    static const char *const cases[] = {
+        "", "~", "~4", "~4x", "~6e", "a~~0123456789abcdef", "a/b", "a b", "\xc3\xb6", "%20"
+    };
 
     for (size_t i = 0; i < LQ_COUNT(cases); i++) {
         LQ_CLEANUP(lq_buf_release) struct lq_buf back = LQ_BUF_INIT;
@@ -120,9 +123,8 @@ static void test_partition_random(void)
 
     for (int round = 0; round < 200000; round++) {
         LQ_CLEANUP(lq_buf_release) struct lq_buf got = LQ_BUF_INIT, back = LQ_BUF_INIT;
-        const struct lq_str raw = {
-            value, next_random(&state) % (round % 8 == 0 ? sizeof value : 5)
-        };
+        const struct lq_str raw = { value,
+                                    next_random(&state) % (round % 8 == 0 ? sizeof value : 5) };
 
         for (size_t i = 0; i < raw.len; i++)
             value[i] = round % 2 ? letters[next_random(&state) % (sizeof letters - 1)]

@@ -89,8 +89,7 @@ static void test_config_refused(void)
         { "text\n", "line 1: the file must hold keys and values" },
         { "project:\n  project: []\n", "line 2: project.project must be a text" },
         { "project:\n  project: ''\n", "line 2: project.project is empty" },
-        { "project:\n  project: \"a\\nb\"\n",
-          "line 2: project.project holds control characters" },
+        { "project:\n  project: \"a\\nb\"\n", "line 2: project.project holds control characters" },
         { "project:\n  project: \"a\\u0085b\"\n",
           "line 2: project.project holds control characters" },
         { "project:\n  project: \"a\\0b\"\n", "line 2: project.project is not valid UTF-8" },
@@ -163,8 +162,8 @@ static void test_config_credentials(void)
 /* What a hostile file can cost: time and memory stay those of a file of its size. */
 static void test_config_bombs(void)
 {
-    static const char *const pieces[] = { "[",  "{",     "- ",    "? ", "a: ", "a: &a [*a,*a]\n",
-                                          "#",  "&a ",   "!!str", "\n", " ",   "[[a]: ",
+    static const char *const pieces[] = { "[",    "{",   "- ",    "? ", "a: ", "a: &a [*a,*a]\n",
+                                          "#",    "&a ", "!!str", "\n", " ",   "[[a]: ",
                                           "a:\n", "\"a", "{a: ",  ",",  "|\n" };
 
     for (size_t i = 0; i < LQ_COUNT(pieces); i++) {

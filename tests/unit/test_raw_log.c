@@ -65,7 +65,8 @@ static void test_round_trip(void)
             CHECK_INT(n_bytes, cases[i].text.len);
             CHECK_INT(n_lines, cases[i].n_lines);
             CHECK(read_log(&got, NULL) == LQ_OK);
-            CHECK(got.len == cases[i].text.len && !memcmp(lq_buf_text(&got), cases[i].text.ptr, got.len));
+            CHECK(got.len == cases[i].text.len &&
+                  !memcmp(lq_buf_text(&got), cases[i].text.ptr, got.len));
         }
     }
 }
@@ -149,15 +150,15 @@ static void test_lines(void)
     };
 
     for (size_t i = 0; i < LQ_COUNT(cases); i++) {
-        LQ_CLEANUP(lq_buf_release) struct lq_buf unused = LQ_BUF_INIT;
         struct collected got = { .stop_at = 0 };
         struct collected again = { .stop_at = 0 };
         int64_t n_bytes, n_lines;
 
         TAP_CASE(cases[i].text);
-        CHECK(write_log((struct lq_str){ cases[i].text, strlen(cases[i].text) }, 1, &n_bytes, &n_lines));
-        CHECK(lq_raw_log_lines(path, cases[i].first, cases[i].last, collect, &got, &n_lines, NULL) ==
-              LQ_OK);
+        CHECK(write_log((struct lq_str){ cases[i].text, strlen(cases[i].text) }, 1, &n_bytes,
+                        &n_lines));
+        CHECK(lq_raw_log_lines(path, cases[i].first, cases[i].last, collect, &got, &n_lines,
+                               NULL) == LQ_OK);
         CHECK_STR(lq_buf_text(&got.text), cases[i].want);
         CHECK_INT(n_lines, cases[i].n_lines);
         CHECK(lq_raw_log_lines(path, cases[i].first, cases[i].last, collect, &again, NULL, NULL) ==
