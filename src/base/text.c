@@ -69,9 +69,15 @@ void lq_text_add_utf8(struct lq_buf *buf, struct lq_str text)
 bool lq_text_is_utf8(struct lq_str text)
 {
     for (size_t i = 0; i < text.len;) {
+        const unsigned char byte = (unsigned char)text.ptr[i];
         uint32_t code;
-        const int n = sequence((const unsigned char *)text.ptr + i, text.len - i, &code);
+        int n;
 
+        if (byte > 0 && byte < 0x80) { /* nearly all of nearly every log */
+            i++;
+            continue;
+        }
+        n = sequence((const unsigned char *)text.ptr + i, text.len - i, &code);
         if (n < 0 || code == 0)
             return false;
         i += (size_t)n;

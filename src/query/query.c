@@ -125,22 +125,49 @@ static enum lq_status load_runs(struct lq_query *query, struct lq_error *err)
 
 /* ---- damaged files ---- */
 
+/* Whether an engine error comes from the statement, and so from no file. */
+static bool is_statement_error(const struct lq_error *err)
+{
+    static const char *const kinds[] = { "Parser Error", "Binder Error", "Catalog Error" };
+
+    for (size_t i = 0; i < LQ_COUNT(kinds); i++) {
+        if (strncmp(err->message, kinds[i], strlen(kinds[i])) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* Whether the engine can read all of one file. */
 static bool readable(struct lq_query *query, const struct lq_file *file, struct lq_error *err)
 {
     LQ_CLEANUP(lq_buf_release) struct lq_buf sql = LQ_BUF_INIT;
-    const struct lq_value path = lq_value_text(file->path);
     LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
     bool more;
 
-    lq_buf_adds(&sql, "WITH typed AS (SELECT ");
-    for (size_t i = 0; i < LQ_COUNT(columns); i++)
-        lq_buf_addf(&sql, "%sNULL::%s AS %s", i ? ", " : "", columns[i].type, columns[i].name);
-    lq_buf_adds(&sql, " WHERE false UNION ALL BY NAME SELECT * FROM read_parquet($1, "
-                      "hive_partitioning = false)) SELECT count(*), max(hash(COLUMNS(*))) "
-                      "FROM typed");
-    return lq_db_query(query->db, LQ_DB_ANY, lq_buf_text(&sql), &path, 1, &rows, err) == LQ_OK &&
+    lq_buf_adds(&sql, "SET VARIABLE lq_paths = [");
+    lq_db_add_literal(&sql, file->path);
+    lq_buf_adds(&sql, "]");
+    if (lq_db_script(query->db, lq_buf_text(&sql), err) != LQ_OK)
+        return false;
+    lq_buf_clear(&sql);
+    lq_buf_adds(&sql, "SELECT count(*), max(hash(COLUMNS(*))) FROM (");
+    add_typed_select(&sql, true);
+    lq_buf_adds(&sql, ")");
+    return lq_db_query(query->db, LQ_DB_ANY, lq_buf_text(&sql), NULL, 0, &rows, err) == LQ_OK &&
            lq_rows_next(rows, &more, err) == LQ_OK;
+}
+
+/* Whether the engine's error is about the file's content: that does not mend itself, unlike a file
+ * that was just removed, a full disk or memory that ran out. */
+static bool is_lasting(const struct lq_error *err)
+{
+    static const char *const passing[] = { "IO Error", "Out of Memory Error", "INTERNAL Error" };
+
+    for (size_t i = 0; i < LQ_COUNT(passing); i++) {
+        if (strncmp(err->message, passing[i], strlen(passing[i])) == 0)
+            return false;
+    }
+    return !is_statement_error(err);
 }
 
 /* Take the files out that cannot be read; false when there is none, so that trying again is of no
@@ -158,7 +185,8 @@ static bool drop_unreadable(struct lq_query *query)
             continue;
         }
         lq_file_warn(&query->scope, list->files[i].path, reason.message);
-        lq_file_set_unreadable(list->files[i].path, &query->scope);
+        if (is_lasting(&reason))
+            lq_file_set_unreadable(list->files[i].path, &query->scope);
         free(list->files[i].path);
     }
     if (kept == list->count)
@@ -338,19 +366,6 @@ enum lq_status lq_query_open(struct lq_query **out, const struct lq_project *pro
     return LQ_OK;
 }
 
-/* Whether an engine error can come from a file, rather than from the statement itself. */
-static bool may_be_damage(const struct lq_error *err)
-{
-    static const char *const statement_errors[] = { "Parser Error", "Binder Error",
-                                                    "Catalog Error" };
-
-    for (size_t i = 0; i < LQ_COUNT(statement_errors); i++) {
-        if (strncmp(err->message, statement_errors[i], strlen(statement_errors[i])) == 0)
-            return false;
-    }
-    return true;
-}
-
 int64_t lq_query_run_count(const struct lq_query *query)
 {
     LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
@@ -371,7 +386,7 @@ enum lq_status lq_query_run(struct lq_query *query, bool user_sql, const char *s
     struct lq_error first = { 0 };
     enum lq_status status = lq_db_query(query->db, guard, sql, params, n_params, rows, &first);
 
-    if (status == LQ_SQL && may_be_damage(&first) && drop_unreadable(query)) {
+    if (status == LQ_SQL && !is_statement_error(&first) && drop_unreadable(query)) {
         LQ_TRY(load(query, err));
         return lq_db_query(query->db, guard, sql, params, n_params, rows, err);
     }
