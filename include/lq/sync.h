@@ -96,6 +96,7 @@ void lq_sync_plan_counts(const struct lq_sync_plan *plan, struct lq_sync_counts 
  *
  *   opts    borrowed, NULL for defaults
  *   counts  out, may be NULL; set on failure too
+ *   err     out, may be NULL: how many failed and, of a single one, why
  *
  * LQ_OK: all of it is there. Otherwise the status of the first failure: LQ_IO, LQ_DENIED; LQ_EXISTS:
  * even a RUN8 name is taken by other bytes; LQ_CORRUPT: a local file has changed since it was

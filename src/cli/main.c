@@ -4,9 +4,9 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "cli/cli.h"
-#include <lq/rows.h>
 #include <errno.h>
 #include <locale.h>
+#include <lq/rows.h>
 #include <stdarg.h>
 #include <unistd.h>
 
@@ -107,9 +107,9 @@ static enum lq_status read_time(const char *option, const char *text, int64_t *t
                                 struct lq_error *err)
 {
     if (text && !lq_time_parse(text, lq_time_now(), time))
-        return lq_error_set(err, LQ_USAGE,
-                            "--%s needs a time such as 2025-01-15, 2025-01-15T14:30 or 7d, not '%s'",
-                            option, text);
+        return lq_error_set(
+            err, LQ_USAGE, "--%s needs a time such as 2025-01-15, 2025-01-15T14:30 or 7d, not '%s'",
+            option, text);
     return LQ_OK;
 }
 
@@ -126,7 +126,8 @@ static enum lq_status read_scope(struct lq_cli *cli, const struct scope_args *ar
     bool known = !args->source;
 
     if (args->include_synced + args->global + (args->data != NULL) > 1)
-        return lq_error_set(err, LQ_USAGE, "--include-synced, --global and --data exclude each other");
+        return lq_error_set(err, LQ_USAGE,
+                            "--include-synced, --global and --data exclude each other");
     for (size_t i = 0; i < LQ_COUNT(sources) && !known; i++)
         known = strcmp(args->source, sources[i]) == 0;
     if (!known)
@@ -174,17 +175,30 @@ static enum lq_status open_project(struct lq_cli *cli, bool required, struct lq_
     return status;
 }
 
+/* What config.yaml says is relative to the project, from whichever folder lq is started. */
+static char *configured_store(const struct lq_project *project)
+{
+    LQ_CLEANUP(lq_free) char *store = lq_cli_expand_home(project->config.sync_destination);
+
+    if (store[0] == '/' || strstr(store, "://"))
+        return LQ_TAKE(store);
+    return lq_path_join(project->root, store);
+}
+
 /* The central store and the cache, which the environment and the project decide. */
 static void find_places(struct lq_cli *cli)
 {
     const char *store = getenv("LQ_STORE");
     const char *cache = getenv("XDG_CACHE_HOME");
 
-    if (!store || !*store)
-        store = cli->has_project ? cli->project.config.sync_destination : NULL;
-    cli->store = lq_cli_expand_home(store && *store ? store : "~/.lq/projects");
-    cli->cache_dir = cache && *cache == '/' ? lq_path_join(cache, "lq")
-                                            : lq_cli_expand_home("~/.cache/lq");
+    if (store && *store)
+        cli->store = lq_cli_expand_home(store);
+    else if (cli->has_project && cli->project.config.sync_destination)
+        cli->store = configured_store(&cli->project);
+    else
+        cli->store = lq_cli_expand_home("~/.lq/projects");
+    cli->cache_dir =
+        cache && *cache == '/' ? lq_path_join(cache, "lq") : lq_cli_expand_home("~/.cache/lq");
     cli->scope.store = cli->store;
     cli->scope.cache_dir = cli->cache_dir;
 }

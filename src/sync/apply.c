@@ -245,7 +245,7 @@ static enum lq_status apply(struct lq_sync_plan *plan, const struct lq_sync_opts
     return LQ_OK;
 }
 
-/* The first failure's status; the message tells how many there were, and which. */
+/* The first failure's status. A single one is told here, of several only how many there are. */
 static enum lq_status result(const struct lq_sync_plan *plan, const struct lq_sync_counts *counts,
                              struct lq_error *err)
 {
@@ -253,8 +253,10 @@ static enum lq_status result(const struct lq_sync_plan *plan, const struct lq_sy
         const struct lq_step *step = &plan->steps[i];
 
         if (step->file.outcome == LQ_SYNC_FAILED)
-            return lq_error_set(err, step->status, "%zu of %zu run files could not be synced: %s",
-                                counts->n_failed, counts->n_files, step->error);
+            return lq_error_set(err, step->status, "%zu of %zu runs could not be synced%s%s",
+                                counts->n_failed, counts->n_files,
+                                counts->n_failed == 1 ? ": " : "",
+                                counts->n_failed == 1 ? step->error : "");
     }
     return LQ_OK;
 }

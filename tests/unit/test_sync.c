@@ -406,7 +406,7 @@ static void test_taken_names(void)
             check_text(&world, there, "file 1");
             CHECK_STR(lq_sync_plan_file(plan, 0)->remote_path, there);
         } else {
-            CHECK(strstr(err.message, "1 of 2 run files") != NULL);
+            CHECK(strstr(err.message, "1 of 2 runs") != NULL);
             CHECK(strstr(lq_sync_plan_file(plan, 0)->error, "other bytes") != NULL);
         }
         if (cases[i].plain)
