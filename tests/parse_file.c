@@ -5,6 +5,7 @@
 #include <lq/format.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/str.h"
@@ -26,6 +27,8 @@ static void put_number(json_t *object, const char *key, int64_t number)
         json_object_set_new(object, key, json_integer(number));
 }
 
+static bool no_raw; /* leave raw_text out: it repeats the log */
+
 static void print_event(void *ctx, const struct lq_event *event)
 {
     json_t *object = json_object();
@@ -35,7 +38,8 @@ static void print_event(void *ctx, const struct lq_event *event)
     put_number(object, "line_number", event->line_number);
     put_number(object, "column_number", event->column_number);
     put(object, "message", event->message);
-    put(object, "raw_text", event->raw_text);
+    if (!no_raw)
+        put(object, "raw_text", event->raw_text);
     put(object, "tool_name", event->tool_name);
     put(object, "category", event->category);
     put(object, "error_code", event->error_code);
@@ -46,7 +50,7 @@ static void print_event(void *ctx, const struct lq_event *event)
     put(object, "status", lq_str_of(lq_test_status_name(event->test_status)));
     if (event->test_duration_sec >= 0)
         json_object_set_new(object, "test_duration_sec", json_real(event->test_duration_sec));
-    json_dumpf(object, stdout, JSON_COMPACT);
+    json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
     putchar('\n');
     json_decref(object);
 }
@@ -65,10 +69,11 @@ int main(int argc, char **argv)
     static char bytes[1 << 18];
     long n_events = 0;
     ssize_t n;
-    int fd;
+    LQ_CLEANUP(lq_close) int fd = -1;
 
-    if (argc != 2 + count || (fd = open(argv[argc - 1], O_RDONLY | O_CLOEXEC)) < 0) {
-        fprintf(stderr, "usage: parse_file [--count] LOG\n");
+    no_raw = argc > 2 && strcmp(argv[1], "--no-raw") == 0;
+    if (argc != 2 + (count || no_raw) || (fd = open(argv[argc - 1], O_RDONLY | O_CLOEXEC)) < 0) {
+        fprintf(stderr, "usage: parse_file [--count | --no-raw] LOG\n");
         return 2;
     }
     if (lq_parser_new(&parser, NULL, count ? count_event : print_event, &n_events, &err)) {
@@ -81,6 +86,5 @@ int main(int argc, char **argv)
     if (count)
         printf("%ld events, %lld lines\n", n_events, (long long)lq_parser_line_count(parser));
     lq_parser_free(&parser);
-    close(fd);
     return n < 0;
 }

@@ -3,9 +3,11 @@
  * Log formats and the parser: bytes of a log in, events out.
  *
  * The parser reads one log from start to end in pieces of any size, finds its own line ends, strips
- * ANSI escapes, and hands over each event as soon as it is complete, in the order of the log lines
- * on which the events begin. Memory does not grow with the log. It does no I/O, reads no clock,
- * and is safe to use from one thread at a time; several parsers may run at once.
+ * ANSI escapes, and hands over each event as soon as it is complete: in the order of the log, but for
+ * tests of which the log tells name, place and message in different parts (pytest): those come when
+ * the last part was read, and span the lines from the first part to the last. Memory does not grow
+ * with the log. It does no I/O, reads no clock, and is safe to use from one thread at a time;
+ * several parsers may run at once.
  *
  *     lq_parser_new(&parser, NULL, on_event, ctx, &err);
  *     while (more) lq_parser_feed(parser, bytes, n);

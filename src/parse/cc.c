@@ -5,7 +5,7 @@
 /* What the log told so far, kept in lq_parser_dialect. GCC names the function that a diagnostic is
  * in, and quotes ‘so’ in a UTF-8 locale; Clang does neither. */
 enum {
-    DIALECT_GCC_QUOTES = 1,  /* seen last */
+    DIALECT_GCC_QUOTES = 1, /* seen last */
     DIALECT_CLANG_QUOTES = 2,
     DIALECT_GCC_CONTEXT = 4, /* "In function 'f':" was seen, so that 'quotes' mean nothing */
     DIALECT_CXX = 8,         /* the translation unit at hand is C++ */
@@ -46,7 +46,7 @@ static bool contains(struct lq_str text, const char *part)
     return text.len && memmem(text.ptr, text.len, part, strlen(part));
 }
 
-static bool adjust(struct lq_parser *parser, struct lq_event *event)
+static void adjust(struct lq_parser *parser, struct lq_event *event)
 {
     static const char *const fortran[] = { ".f", ".for", ".f90", ".F90", ".f95", ".f03", ".f08",
                                            ".F", NULL };
@@ -57,15 +57,15 @@ static bool adjust(struct lq_parser *parser, struct lq_event *event)
         *dialect = (*dialect & DIALECT_CXX) | DIALECT_GCC_QUOTES;
     else if (contains(event->message, "'") && !(*dialect & DIALECT_GCC_CONTEXT))
         *dialect = (*dialect & DIALECT_CXX) | DIALECT_CLANG_QUOTES;
-    if (!lq_str_eq(event->tool_name, LQ_STR("gcc")))
-        return true;
+    else if (!(*dialect & ~DIALECT_CXX) && event->error_code.len &&
+             event->column_number && event->log_line_end == event->log_line_start)
+        *dialect |= DIALECT_CLANG_QUOTES; /* gcc would have shown the source with a bar */
     if (among(extension(event->file_path), fortran))
         event->tool_name = LQ_STR("gfortran");
     else if (*dialect & DIALECT_CLANG_QUOTES)
         event->tool_name = LQ_STR("clang");
     else if (*dialect & DIALECT_CXX)
         event->tool_name = LQ_STR("g++");
-    return true;
 }
 
 /* "a.c: In function 'f':", "In file included from a.c:1:", "2 warnings generated." */

@@ -26,8 +26,8 @@ struct lq_family {
     bool (*line)(struct lq_parser *parser, struct lq_line line);
     /* The log ends: hand over what is held, be as new. */
     void (*finish)(struct lq_parser *parser);
-    /* Before an event of the matcher is opened: improve it, or refuse it with false. */
-    bool (*adjust)(struct lq_parser *parser, struct lq_event *event);
+    /* An event of the matcher is complete: improve it. */
+    void (*adjust)(struct lq_parser *parser, struct lq_event *event);
 };
 
 extern const struct lq_family lq_family_cc, lq_family_cc_context, lq_family_pytest,

@@ -21,6 +21,7 @@ struct draft {
     const struct lq_matcher *matcher;
     struct lq_event event;
     struct lq_clip raw, message;
+    size_t n_blanks; /* empty lines seen last */
 };
 
 /* A multi-line pattern of which some lines were seen. */
@@ -132,6 +133,8 @@ static void close_draft(struct lq_parser *parser)
     draft->open = false;
     draft->event.message = lq_clip_text(&draft->message);
     draft->event.raw_text = lq_clip_text(&draft->raw);
+    if (draft->matcher->family && draft->matcher->family->adjust)
+        draft->matcher->family->adjust(parser, &draft->event);
     hand_over(parser, &draft->event);
 }
 
@@ -163,7 +166,7 @@ static struct lq_str trim(struct lq_str text)
 
 static bool same_word(struct lq_str text, const char *word)
 {
-    return text.len == strlen(word) && strncasecmp(text.ptr, word, text.len) == 0;
+    return strncasecmp(text.ptr, word, text.len) == 0 && word[text.len] == '\0';
 }
 
 static int look_up(const struct lq_word *words, struct lq_str text, int otherwise)
@@ -301,7 +304,7 @@ static void begin_sequence(struct lq_parser *parser, const struct lq_rule *rule,
 }
 
 /* `rule` matched, `line` is the last that it needs: open the event. */
-static bool open_event(struct lq_parser *parser, const struct lq_rule *rule, struct lq_line line)
+static void open_event(struct lq_parser *parser, const struct lq_rule *rule, struct lq_line line)
 {
     struct draft *draft = &parser->draft;
     struct sequence *sequence = &parser->sequence;
@@ -309,6 +312,7 @@ static bool open_event(struct lq_parser *parser, const struct lq_rule *rule, str
     const char *copy;
 
     draft->matcher = rule->matcher;
+    draft->n_blanks = 0;
     draft->event = lq_event_of(rule->matcher->tool, rule->matcher->category, line.number);
     if (!rule->first)
         memcpy(fields, sequence->fields, sizeof fields);
@@ -319,15 +323,11 @@ static bool open_event(struct lq_parser *parser, const struct lq_rule *rule, str
     /* The copy of the line begins where raw ends; a line that was cut has its groups before. */
     add_raw(draft, line.text);
     if (draft->raw.cut)
-        return false;
+        return;
     copy = draft->raw.data + draft->raw.len - line.text.len;
     gather(parser, rule, line, copy, fields);
     fill_event(draft, fields);
-    if (rule->matcher->family && rule->matcher->family->adjust &&
-        !rule->matcher->family->adjust(parser, &draft->event))
-        return false;
     draft->open = true;
-    return true;
 }
 
 static bool take_match(struct lq_parser *parser, const struct lq_rule *rule, struct lq_line line)
@@ -355,7 +355,8 @@ static bool take_sequence(struct lq_parser *parser, struct lq_line line)
 }
 
 /* Whether the line still belongs to the open event. A first group of the expression is text that
- * goes on with the message: lines are joined by a space, an empty one is a paragraph. */
+ * goes on with the message: lines are joined by a space; between empty ones it is a paragraph. Empty
+ * lines belong to the event only when more of it follows. */
 static bool take_follow(struct lq_parser *parser, struct lq_line line)
 {
     struct draft *draft = &parser->draft;
@@ -368,17 +369,16 @@ static bool take_follow(struct lq_parser *parser, struct lq_line line)
         close_draft(parser);
         return false;
     }
-    more = lq_matches_group(parser->matches, 1);
-    if (more.ptr && (more = trim(more)).len) {
-        const char *end = draft->message.data + draft->message.len;
-
-        if (draft->message.len && end[-1] != '\n')
-            lq_clip_add(&draft->message, LQ_STR(" "));
-        lq_clip_add(&draft->message, more);
-    } else if (more.ptr && draft->message.len &&
-               draft->message.data[draft->message.len - 1] != '\n') {
-        lq_clip_add(&draft->message, LQ_STR("\n"));
+    if (!line.text.len) {
+        draft->n_blanks++;
+        return true;
     }
+    more = trim(lq_matches_group(parser->matches, 1));
+    if (more.len && draft->message.len)
+        lq_clip_add(&draft->message, draft->n_blanks ? LQ_STR("\n") : LQ_STR(" "));
+    lq_clip_add(&draft->message, more);
+    for (; draft->n_blanks; draft->n_blanks--)
+        add_raw(draft, LQ_STR(""));
     add_raw(draft, line.text);
     draft->event.log_line_end = line.number;
     return true;

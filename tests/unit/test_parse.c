@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: MIT */
+#include "tap.h"
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "parse/clean.h"
+#include "parse/engine.h"
+#include "parse/match.h"
+#include <ftw.h>
+#include <sys/resource.h>
+
+/* ---- events as lines of text ---- */
+
+/* "error a.c:3:1 [-Wx] gcc: message"; a test: "fail pytest a.py::b a.py:3: message". */
+static void add_event(void *ctx, const struct lq_event *event)
+{
+    struct lq_buf *out = ctx;
+    const char *severity = lq_severity_name(event->severity);
+    const char *status = lq_test_status_name(event->test_status);
+
+    lq_buf_addf(out, "%lld-%lld ", (long long)event->log_line_start,
+                (long long)event->log_line_end);
+    if (status)
+        lq_buf_addf(out, "%s %.*s", status, (int)event->test_name.len, event->test_name.ptr);
+    else
+        lq_buf_adds(out, severity ? severity : "none");
+    if (event->file_path.len)
+        lq_buf_addf(out, " %.*s", (int)event->file_path.len, event->file_path.ptr);
+    if (event->line_number)
+        lq_buf_addf(out, ":%lld", (long long)event->line_number);
+    if (event->column_number)
+        lq_buf_addf(out, ":%lld", (long long)event->column_number);
+    if (event->error_code.len)
+        lq_buf_addf(out, " [%.*s]", (int)event->error_code.len, event->error_code.ptr);
+    lq_buf_addf(out, " %.*s: %.*s\n", (int)event->tool_name.len, event->tool_name.ptr,
+                (int)event->message.len, event->message.ptr);
+}
+
+/* Events of a log fed in pieces of `piece` bytes (0: whole). */
+static void parse_into(struct lq_buf *out, lq_event_fn *on_event, struct lq_str log, size_t piece)
+{
+    struct lq_parser *parser = NULL;
+    struct lq_error err;
+
+    if (!CHECK(lq_parser_new(&parser, NULL, on_event, out, &err) == LQ_OK))
+        return;
+    for (size_t at = 0; at < log.len;) {
+        const size_t left = log.len - at, take = piece && piece < left ? piece : left;
+
+        lq_parser_feed(parser, log.ptr + at, take);
+        at += take;
+    }
+    lq_parser_finish(parser);
+    lq_parser_free(&parser);
+}
+
+static void check_events(const char *log, const char *want)
+{
+    LQ_CLEANUP(lq_buf_release) struct lq_buf got = LQ_BUF_INIT;
+
+    TAP_CASE(log);
+    parse_into(&got, add_event, lq_str_of(log), 0);
+    CHECK_STR(lq_buf_text(&got), want);
+}
+
+static void test_lines(void)
+{
+    static const struct {
+        const char *log, *want;
+    } cases[] = {
+        /* gcc, clang */
+        { "a.c:10:5: error: ‘x’ undeclared\n", "1-1 error a.c:10:5 gcc: ‘x’ undeclared\n" },
+        { "a.c:7: warning: unused ‘x’ [-Wunused-variable]\n",
+          "1-1 warning a.c:7 [-Wunused-variable] gcc: unused ‘x’\n" },
+        { "x.c:1:1: error: ‘y’ [-Werror=implicit]\n", "1-1 error x.c:1:1 [-Werror=implicit] gcc: ‘y’\n" },
+        { "x.c:1:1: error: use of 'y' [-Werror,-Wuninitialized]\n",
+          "1-1 error x.c:1:1 [-Wuninitialized] clang: use of 'y'\n" },
+        { "dir/a b.c:1:10: fatal error: x.h: No such file or directory\n",
+          "1-1 error dir/a b.c:1:10 gcc: x.h: No such file or directory\n" },
+        { "C:\\x\\y.c:7:12: note: declared here\n", "1-1 note C:\\x\\y.c:7:12 gcc: declared here\n" },
+        { "größe/zählen.cpp:8:28: warning: ‘n’\n", "1-1 warning größe/zählen.cpp:8:28 g++: ‘n’\n" },
+        { "gcc: error: x.c: No such file or directory\n",
+          "1-1 error gcc: x.c: No such file or directory\n" },
+        /* No quotes tell: gcc would have shown the line with a bar. */
+        { "x.c:1:1: warning: no end [-Wx]\n", "1-1 warning x.c:1:1 [-Wx] clang: no end\n" },
+        { "clang-16: error: linker command failed with exit code 1\n",
+          "1-1 error clang-16: linker command failed with exit code 1\n" },
+        { "collect2: error: ld returned 1 exit status\n",
+          "1-1 error collect2: ld returned 1 exit status\n" },
+        { "warning: unknown warning option '-Wfoo' [-Wunknown-warning-option]\n",
+          "1-1 warning [-Wunknown-warning-option] clang: unknown warning option '-Wfoo'\n" },
+        { "a.c:3:1: internal compiler error: in foo, at bar.cc:12\n",
+          "1-1 error a.c:3:1 gcc: in foo, at bar.cc:12\n" },
+        /* ld */
+        { "/usr/bin/ld: /b/main.c:8: undefined reference to `cbrt'\n",
+          "1-1 error /b/main.c:8 ld: undefined reference to `cbrt'\n" },
+        { "/usr/bin/ld: store.o:/b/store.c:1: multiple definition of `n'; main.o:/b/main.c:4: first "
+          "defined here\n",
+          "1-1 error /b/store.c:1 ld: multiple definition of `n'; main.o:/b/main.c:4: first defined "
+          "here\n" },
+        { "main.c:(.text+0x5): undefined reference to `f'\n",
+          "1-1 error ld: undefined reference to `f'\n" },
+        { "/usr/bin/ld: cannot find -lfoo: No such file or directory\n",
+          "1-1 error ld: cannot find -lfoo: No such file or directory\n" },
+        /* make */
+        { "make[1]: *** [Makefile:10: check] Error 3\n",
+          "1-1 error Makefile:10 make: [Makefile:10: check] Error 3\n" },
+        { "make: *** [check] Error 2\n", "1-1 error make: [check] Error 2\n" },
+        { "make: *** No rule to make target 'x', needed by 'all'.  Stop.\n",
+          "1-1 error make: No rule to make target 'x', needed by 'all'.  Stop.\n" },
+        { "Makefile:3: *** missing separator.  Stop.\n",
+          "1-1 error Makefile:3 make: missing separator.  Stop.\n" },
+        { "Makefile:8: warning: overriding recipe for target 'a'\n",
+          "1-1 warning Makefile:8 make: overriding recipe for target 'a'\n" },
+        { "make: [Makefile:12: clean] Error 1 (ignored)\n", "" },
+        { "make: *** Waiting for unfinished jobs....\n", "" },
+        /* Python's linters */
+        { "a.py:15: error: Name \"x\" is not defined  [name-defined]\n",
+          "1-1 error a.py:15 [name-defined] mypy: Name \"x\" is not defined\n" },
+        { "a.py:1:8: F401 [*] `os` imported but unused\n",
+          "1-1 error a.py:1:8 [F401] ruff: [*] `os` imported but unused\n" },
+        { "a.py:1:80: E501 line too long (80 > 79 characters)\n",
+          "1-1 error a.py:1:80 [E501] flake8: line too long (80 > 79 characters)\n" },
+        { "a.py:1:1: W503 line break before binary operator\n",
+          "1-1 warning a.py:1:1 [W503] flake8: line break before binary operator\n" },
+        { "b/x.sh:3:8: note: Double quote. [SC2086]\n",
+          "1-1 note b/x.sh:3:8 [SC2086] shellcheck: Double quote.\n" },
+        /* prefixes of CI */
+        { "2026-11-22T15:19:24.0193070Z a.c:1:2: error: ‘x’\n", "1-1 error a.c:1:2 gcc: ‘x’\n" },
+    };
+
+    for (size_t i = 0; i < LQ_COUNT(cases); i++)
+        check_events(cases[i].log, cases[i].want);
+}
+
+static void test_several_lines(void)
+{
+    /* The caret lines belong to the diagnostic. */
+    check_events("a.c:1:2: warning: ‘x’\n    1 | int x;\n      |     ^\na.c:2:1: note: here\n",
+                 "1-3 warning a.c:1:2 gcc: ‘x’\n4-4 note a.c:2:1 gcc: here\n");
+    /* A header's language is its includer's. */
+    check_events("In file included from b/x.cpp:1:\nb/x.h:2:3: error: ‘y’\n",
+                 "2-2 error b/x.h:2:3 g++: ‘y’\n");
+    /* CMake wraps its text. */
+    check_events("CMake Error at CMakeLists.txt:8 (message):\n  cannot go\n  on\n\n  at all\n\n\n-- x\n",
+                 "1-5 error CMakeLists.txt:8 cmake: cannot go on\nat all\n");
+    check_events("E401 [*] Multiple imports on one line\n --> src/cart.py:2:1\n  |\n2 | import os\n  | ^^\n\n",
+                 "1-5 error src/cart.py:2:1 [E401] ruff: Multiple imports on one line\n");
+    check_events("\nIn x.sh line 3:\necho $a $b\n     ^-- SC2086 (info): Quote a.\n"
+                 "        ^-- SC2086 (info): Quote b.\n\nIn x.sh line 4:\n",
+                 "4-4 info x.sh:3:6 [SC2086] shellcheck: Quote a.\n"
+                 "5-5 info x.sh:3:9 [SC2086] shellcheck: Quote b.\n");
+    check_events("Traceback (most recent call last):\n  File \"/b/a.py\", line 8, in f\n    g()\n"
+                 "  File \"/b/c.py\", line 2, in g\n    raise x.E(1)\nx.E: 1\nnext\n",
+                 "1-6 error /b/c.py:2 [E] python: x.E: 1\n");
+    check_events("Traceback (most recent call last):\n  File \"a.py\", line 1, in f\nKeyError: 'a'\n\n"
+                 "During handling of the above exception, another exception occurred:\n\n"
+                 "Traceback (most recent call last):\n  File \"a.py\", line 9, in <module>\n"
+                 "IndexError: no\n",
+                 "1-9 error a.py:9 [IndexError] python: IndexError: no\n");
+}
+
+static void test_pytest(void)
+{
+    /* -q: the full name stands in the summary alone. */
+    check_events("F.\n=== FAILURES ===\n___ T.test_a[x.y] ___\n\n    def test_a(v):\n>       f()\n\n"
+                 "t/test_x.py:3: \n_ _ _ _ _\n    def f():\n>       raise ValueError('no')\n"
+                 "E       ValueError: no\n\nsrc/x.py:9: ValueError\n"
+                 "--- Captured stdout call ---\nmain.c:1:2: error: fake\n"
+                 "=== short test summary info ===\n"
+                 "FAILED t/test_x.py::T::test_a[x.y] - ValueError: no\n1 failed, 1 passed in 0.01s\n",
+                 "3-18 fail t/test_x.py::T::test_a[x.y] src/x.py:9 pytest: ValueError: no\n");
+    /* -v: each result has its line; the failure is one event. */
+    check_events("=== test session starts ===\nt.py::test_a PASSED  [ 33%]\n"
+                 "t.py::test_b[ü 5%-2] FAILED [ 66%]\nt.py::test_c SKIPPED (no net) [100%]\n"
+                 "=== FAILURES ===\n___ test_b[ü 5%-2] ___\nt.py:4: in test_b\n    assert 0\n"
+                 "E   assert 0\n=== short test summary info ===\nFAILED t.py::test_b[ü 5%-2] - assert 0\n"
+                 "=== 1 failed, 1 passed, 1 skipped in 0.10s ===\n",
+                 "2-2 pass t.py::test_a t.py pytest: \n4-4 skip t.py::test_c t.py pytest: \n"
+                 "3-9 fail t.py::test_b[ü 5%-2] t.py:4 pytest: assert 0\n");
+    /* --tb=no and --tb=line */
+    check_events("=== short test summary info ===\nFAILED t.py::a - assert 0\nERROR t.py::b - E: x - y\n"
+                 "2 failed in 0.1s\n",
+                 "2-2 fail t.py::a t.py pytest: assert 0\n3-3 error t.py::b t.py pytest: E: x - y\n");
+    check_events("=== FAILURES ===\n/b/t.py:4: assert 0\n=== short test summary info ===\n"
+                 "FAILED t.py::a - assert 0\n1 failed in 0.1s\n",
+                 "2-4 fail t.py::a /b/t.py:4 pytest: assert 0\n");
+    /* Without a summary the name is pieced together. */
+    check_events("=== FAILURES ===\n___ T.a ___\nt.py:4: in a\nE   assert 0\n1 failed in 0.1s\n",
+                 "2-4 fail t.py::T::a t.py:4 pytest: assert 0\n");
+    check_events("[gw0] [ 50%] PASSED t.py::a \n", "1-1 pass t.py::a t.py pytest: \n");
+    check_events("=== warnings summary ===\nt.py::a\n  /b/c.py:35: DeprecationWarning: old\n    f()\n\n",
+                 "3-3 warning /b/c.py:35 [DeprecationWarning] pytest: old\n");
+}
+
+static void test_no_events(void)
+{
+    static const char *const cases[] = {
+        "",
+        "\n\n\n",
+        "Checking for error: none found\n",
+        "note: nothing to do here\n",
+        "12:30:45: error: starting\n",
+        "12:30:45:123: error: starting\n",
+        "http://localhost:8080: error: rate 0.00 %\n",
+        "2026-11-22 15:25:17,838 INFO handler:5 request 0: error: no\n",
+        "Tests: 0 failed, 12 passed, FAILED: 0\n",
+        "FAILED: 0\n",
+        "gcc -Wall -Werror=format -c error.c -o error.o\n",
+        "  --warn-error: error: treat warnings as errors\n",
+        "an error: in prose, and a warning: too\n",
+        "compilation terminated.\n",
+        "2 warnings and 1 error generated.\n",
+    };
+
+    for (size_t i = 0; i < LQ_COUNT(cases); i++)
+        check_events(cases[i], "");
+}
+
+static void test_clean(void)
+{
+    static const struct {
+        const char *text, *want;
+    } cases[] = {
+        { "plain\n", "plain\n" },
+        { "\033[1;31mred\033[0m\n", "red\n" },
+        { "\033[01m\033[Ka.c:1:\033[m\033[K x\n", "a.c:1: x\n" },
+        { "\033]8;;http://x\033\\link\033]8;;\033\\ y\n", "link y\n" },
+        { "\033]8;;http://x\alink\033]8;;\a y\n", "link y\n" },
+        { "\033(B\033[m x\n", " x\n" },
+        { "a\r\nb\r\r\n", "a\nb\n" },
+        { "10%\r20%\rdone\n", "done\n" },
+        { "text\r\033[0m\n", "text\n" },
+        { "text\r\033[K\n", "\n" },
+        { "cut \033[31\nnext\n", "cut \nnext\n" },
+        { "cut \033]8;;x\nnext\n", "cut \nnext\n" },
+        { "end\033", "end" },
+        { "end\033[", "end" },
+    };
+
+    for (size_t i = 0; i < LQ_COUNT(cases); i++) {
+        LQ_CLEANUP(lq_free) char *text = lq_strdup(cases[i].text);
+
+        TAP_CASE(cases[i].want);
+        text[lq_clean(text, strlen(text))] = '\0';
+        CHECK_STR(text, cases[i].want);
+    }
+}
+
+static void test_odd_bytes(void)
+{
+    LQ_CLEANUP(lq_buf_release) struct lq_buf got = LQ_BUF_INIT;
+    static const char log[] = "a\0b\n\xff\xfe\na.c:1:2: error: x\0y \xff\r\nlast.c:3:4: error: no end";
+
+    parse_into(&got, add_event, (struct lq_str){ log, sizeof log - 1 }, 0);
+    CHECK(strstr(lq_buf_text(&got), "3-3 error a.c:1:2 gcc: x") != NULL);
+    CHECK(memmem(got.data, got.len, "4-4 error last.c:3:4 gcc: no end\n", 33) != NULL);
+}
+
+/* ---- the same events, however the log is cut ---- */
+
+static struct lq_buf corpus; /* all fixtures, one after another */
+
+static int add_fixture(const char *path, const struct stat *info, int type, struct FTW *at)
+{
+    struct lq_error err;
+
+    if (type == FTW_F && lq_str_ends(lq_str_of(path), LQ_STR(".log")))
+        return lq_file_read(path, 1 << 24, &corpus, &err) == LQ_OK ? 0 : 1;
+    return 0;
+}
+
+static void test_pieces(void)
+{
+    static const size_t pieces[] = { 1, 7, 4096, 65535, 65536, 65537 };
+    LQ_CLEANUP(lq_buf_release) struct lq_buf log = LQ_BUF_INIT, whole = LQ_BUF_INIT;
+
+    /* Long enough for many blocks, with lines around their size, and lines that never end. */
+    for (int i = 0; i < 40 && corpus.len; i++) {
+        lq_buf_add(&log, corpus.data, corpus.len);
+        for (int n = 0; n < 65530 + i && i > 30; n++)
+            lq_buf_addc(&log, n % 977 ? 'a' : i % 2 ? '\r' : ' ');
+        lq_buf_adds(&log, i % 3 ? "\r\n" : "\n");
+        lq_buf_adds(&log, "mark.c:1:2: error: after\n");
+    }
+    parse_into(&whole, add_event, (struct lq_str){ log.data, log.len }, 0);
+    CHECK(whole.len > 1000);
+    for (size_t i = 0; i < LQ_COUNT(pieces); i++) {
+        LQ_CLEANUP(lq_buf_release) struct lq_buf got = LQ_BUF_INIT;
+
+        parse_into(&got, add_event, (struct lq_str){ log.data, log.len }, pieces[i]);
+        CHECK_INT(got.len, whole.len);
+        CHECK(got.len == whole.len && memcmp(got.data, whole.data, got.len) == 0);
+    }
+}
+
+/* Every line that an expression matches is a hit of the first pass, wherever the text lies in
+ * memory: vectorscan's faults (match.c) depend on that. */
+static void test_first_pass(void)
+{
+    LQ_CLEANUP(lq_free) char *memory = lq_alloc(corpus.len + 128);
+    struct lq_scanner *scanner = lq_scanner_new();
+    struct lq_matches *matches = lq_matches_new();
+    struct lq_hits hits = { .at = NULL };
+    long n_matched = 0;
+
+    for (size_t shift = 0; shift < 64; shift += 7) {
+        char *text = memory + shift;
+        size_t len, n = 0;
+
+        memcpy(text, corpus.data, corpus.len);
+        len = lq_clean(text, corpus.len);
+        lq_scanner_scan(scanner, (struct lq_str){ text, len }, &hits);
+        for (size_t at = 0; at < len;) {
+            const char *newline = memchr(text + at, '\n', len - at);
+            const size_t end = newline ? (size_t)(newline - text) : len;
+            const size_t first = n;
+
+            while (n < hits.count && hits.at[n].end <= end)
+                n++;
+            for (size_t r = 0; r < lq_n_rules; r++) {
+                bool hit = false;
+
+                if (!lq_rules[r].first ||
+                    !lq_matches_try(matches, lq_rules[r].regexp,
+                                    (struct lq_str){ text + at, end - at }))
+                    continue;
+                for (size_t i = first; i < n; i++)
+                    hit |= hits.at[i].rule == r;
+                TAP_CASE(lq_rules[r].regexp);
+                CHECK(hit);
+                n_matched++;
+            }
+            at = end + 1;
+        }
+    }
+    CHECK(n_matched > 100);
+    free(hits.at);
+    lq_scanner_free(&scanner);
+    lq_matches_free(&matches);
+}
+
+/* ---- limits ---- */
+
+static void check_sizes(void *ctx, const struct lq_event *event)
+{
+    struct lq_buf *out = ctx;
+
+    CHECK(event->message.len <= LQ_MESSAGE_MAX_BYTES);
+    CHECK(event->raw_text.len <= LQ_RAW_TEXT_MAX_BYTES);
+    lq_buf_addf(out, "%lld %zu %d\n", (long long)event->log_line_start, event->message.len,
+                lq_str_ends(event->message, LQ_STR("…")));
+}
+
+static void test_ceilings(void)
+{
+    LQ_CLEANUP(lq_buf_release) struct lq_buf log = LQ_BUF_INIT, got = LQ_BUF_INIT;
+
+    lq_buf_adds(&log, "a.c:1:2: error: ");
+    for (int i = 0; i < 5000; i++)
+        lq_buf_adds(&log, "ü");
+    lq_buf_adds(&log, "\n");
+    lq_buf_adds(&log, "CMake Error at x:1 (m):\n");
+    for (int i = 0; i < 20000; i++)
+        lq_buf_adds(&log, "  some wrapped text\n");
+    parse_into(&got, check_sizes, (struct lq_str){ log.data, log.len }, 0);
+    /* Cut before a character that does not fit beside the mark. */
+    CHECK_STR(lq_buf_text(&got), "1 8191 1\n2 8192 1\n");
+}
+
+static void test_endless_line(void)
+{
+    struct lq_parser *parser = NULL;
+    LQ_CLEANUP(lq_buf_release) struct lq_buf got = LQ_BUF_INIT;
+    struct lq_error err;
+    struct rusage usage;
+    static char megabyte[1 << 20];
+    static const char *const fills[] = { "a", "(", "1:1:", "a.c:1:", "::" };
+
+    for (size_t f = 0; f < LQ_COUNT(fills); f++) {
+        const size_t n = strlen(fills[f]);
+
+        for (size_t i = 0; i < sizeof megabyte; i++)
+            megabyte[i] = fills[f][i % n];
+        lq_buf_clear(&got);
+        CHECK(lq_parser_new(&parser, NULL, add_event, &got, &err) == LQ_OK);
+        for (int i = 0; i < 100; i++)
+            lq_parser_feed(parser, megabyte, sizeof megabyte);
+        lq_parser_feed(parser, "\nb.c:1:2: error: x\n", 19);
+        lq_parser_finish(parser);
+        CHECK_INT(lq_parser_line_count(parser), 2);
+        CHECK(strstr(lq_buf_text(&got), "2-2 error b.c:1:2 gcc: x\n") != NULL);
+        lq_parser_free(&parser);
+    }
+    getrusage(RUSAGE_SELF, &usage);
+    CHECK(usage.ru_maxrss < 512 << 10); /* KiB; a sanitizer's share included */
+}
+
+static void test_line_count(void)
+{
+    static const struct {
+        const char *log;
+        int lines;
+    } cases[] = { { "", 0 }, { "a", 1 }, { "a\n", 1 }, { "a\n\n", 2 }, { "a\rb\nc", 2 } };
+
+    for (size_t i = 0; i < LQ_COUNT(cases); i++) {
+        struct lq_parser *parser = NULL;
+        LQ_CLEANUP(lq_buf_release) struct lq_buf got = LQ_BUF_INIT;
+
+        TAP_CASE(cases[i].log);
+        CHECK(lq_parser_new(&parser, NULL, add_event, &got, NULL) == LQ_OK);
+        lq_parser_feed(parser, cases[i].log, strlen(cases[i].log));
+        lq_parser_finish(parser);
+        CHECK_INT(lq_parser_line_count(parser), cases[i].lines);
+        lq_parser_free(&parser);
+    }
+}
+
+/* ---- formats ---- */
+
+static void test_formats(void)
+{
+    struct lq_parser *parser = NULL;
+    LQ_CLEANUP(lq_buf_release) struct lq_buf got = LQ_BUF_INIT;
+    struct lq_error err = { 0 };
+    size_t n;
+    const struct lq_format_info *infos = lq_formats(&n);
+
+    CHECK(n >= 10);
+    for (size_t i = 1; i < n; i++)
+        CHECK(strcmp(infos[i - 1].name, infos[i].name) < 0);
+    CHECK(lq_parser_new(&parser, "nosuch", add_event, &got, &err) == LQ_BAD_INPUT);
+    CHECK_STR(err.message, "unknown format 'nosuch'");
+    CHECK(lq_parser_new(&parser, "mypy", add_event, &got, &err) == LQ_OK);
+    lq_parser_feed(parser, "a.c:1:2: error: x\nb.py:3: error: y  [z]\n", 40);
+    lq_parser_finish(parser);
+    lq_parser_free(&parser);
+    CHECK_STR(lq_buf_text(&got), "2-2 error b.py:3 [z] mypy: y\n");
+}
+
+/* ---- fingerprints ---- */
+
+static void add_fingerprint(void *ctx, const struct lq_event *event)
+{
+    lq_buf_clear(ctx);
+    lq_buf_add(ctx, event->fingerprint.ptr, event->fingerprint.len);
+}
+
+static void test_fingerprints(void)
+{
+    static const struct {
+        bool same;
+        const char *one, *other;
+    } cases[] = {
+        { true, "a.c:1:2: error: ‘x’ undeclared\n", "/home/me/b.c:99:1: error: ‘yy’ undeclared\n" },
+        { true, "a.c:1:2: warning: unused variable ‘i’ [-Wunused]\n",
+          "a.c:5:2: warning: unused variable ‘n’ [-Wunused]\n" },
+        { true, "a.c:1:2: error: array size 12 is too big\n",
+          "a.c:1:2: error: array size 4096 is too big\n" },
+        { true, "a.c:1:2: error: at address 0x7f00 of ‘p’\n",
+          "a.c:1:2: error: at address 0xdeadbeef of ‘p’\n" },
+        { true, "a.c:1:2: error: cannot open /usr/x/a.h today ‘q’\n",
+          "a.c:1:2: error: cannot open /opt/b.h today ‘q’\n" },
+        { true, "a.c:1:2: warning: ‘x’ [-Wx]\n", "a.c:1:2: error: ‘x’ [-Wx]\n" },
+        { true, "t.py::test_a FAILED\n", "x\nt.py::test_a FAILED\n" },
+        { false, "a.c:1:2: error: ‘x’ undeclared\n", "a.c:1:2: error: ‘x’ redeclared\n" },
+        { false, "a.c:1:2: warning: ‘x’ [-Wx]\n", "a.c:1:2: warning: ‘x’ [-Wy]\n" },
+        { false, "a.c:1:2: error: isn't ‘a’ so\n", "a.c:1:2: error: isn't ‘a’ thus\n" },
+        { false, "t.py::test_a FAILED\n", "t.py::test_b FAILED\n" },
+        { false, "t.py::test_a[1] FAILED\n", "t.py::test_a[2] FAILED\n" },
+        { false, "a.py:1:1: E501 line too long (80 > 79 characters)\n",
+          "a.py:1:1: E502 line too long (80 > 79 characters)\n" },
+    };
+
+    for (size_t i = 0; i < LQ_COUNT(cases); i++) {
+        LQ_CLEANUP(lq_buf_release) struct lq_buf one = LQ_BUF_INIT, other = LQ_BUF_INIT;
+
+        TAP_CASE(cases[i].one);
+        parse_into(&one, add_fingerprint, lq_str_of(cases[i].one), 0);
+        parse_into(&other, add_fingerprint, lq_str_of(cases[i].other), 0);
+        CHECK(one.len > 20);
+        CHECK((strcmp(lq_buf_text(&one), lq_buf_text(&other)) == 0) == cases[i].same);
+    }
+}
+
+int main(void)
+{
+    const char *root = getenv("LQ_SOURCE_ROOT");
+    LQ_CLEANUP(lq_free) char *folder = lq_path_join(root ? root : ".", "tests/fixtures/logs");
+
+    if (nftw(folder, add_fixture, 16, FTW_PHYS) != 0 || !corpus.len) {
+        printf("Bail out! no fixtures in %s\n", folder);
+        return 1;
+    }
+    TAP_RUN(test_lines);
+    TAP_RUN(test_several_lines);
+    TAP_RUN(test_pytest);
+    TAP_RUN(test_no_events);
+    TAP_RUN(test_clean);
+    TAP_RUN(test_odd_bytes);
+    TAP_RUN(test_pieces);
+    TAP_RUN(test_first_pass);
+    TAP_RUN(test_ceilings);
+    TAP_RUN(test_endless_line);
+    TAP_RUN(test_line_count);
+    TAP_RUN(test_formats);
+    TAP_RUN(test_fingerprints);
+    lq_buf_release(&corpus);
+    return tap_done();
+}
