@@ -41,6 +41,7 @@ struct rule {
     bool first, last;
 };
 
+static json_t *kept; /* all that was read */
 static struct matcher matchers[MAX_MATCHERS];
 static int n_matchers;
 static struct rule rules[MAX_RULES];
@@ -111,6 +112,7 @@ static void read_file(const char *file)
 
     if (!root)
         die(file, "line %d: %s", error.line, error.text);
+    json_array_append_new(kept, root);
     list = json_object_get(root, "problemMatcher");
     if (!json_is_array(list))
         die(file, "no array 'problemMatcher'");
@@ -125,8 +127,10 @@ static void read_file(const char *file)
         matcher->json = one;
         matcher->lq = json_object_get(one, "lq");
         matcher->patterns = json_object_get(one, "pattern");
-        if (json_is_object(matcher->patterns))
-            matcher->patterns = json_pack("[O]", matcher->patterns);
+        if (json_is_object(matcher->patterns)) {
+            json_object_set_new(one, "pattern", json_pack("[O]", matcher->patterns));
+            matcher->patterns = json_object_get(one, "pattern");
+        }
         priority = json_object_get(matcher->lq, "priority");
         matcher->priority = priority ? (int)json_integer_value(priority) : DEFAULT_PRIORITY;
         matcher->order = n_matchers++;
@@ -271,7 +275,7 @@ static char *head_of(json_t *pattern)
 
 static void put_database(void)
 {
-    const char *heads[MAX_RULES];
+    char *heads[MAX_RULES];
     unsigned flags[MAX_RULES], ids[MAX_RULES], n = 0;
     /* Zeroed: code for any x86-64, as fast as for this very processor. */
     const hs_platform_info_t platform = { 0 };
@@ -287,7 +291,7 @@ static void put_database(void)
         flags[n] = HS_FLAG_MULTILINE;
         ids[n++] = (unsigned)i;
     }
-    if (hs_compile_multi(heads, flags, ids, n, HS_MODE_BLOCK, &platform, &database, &error)) {
+    if (hs_compile_multi((const char *const *)heads, flags, ids, n, HS_MODE_BLOCK, &platform, &database, &error)) {
         const int at = error->expression;
 
         die(at >= 0 ? matchers[rules[ids[at]].matcher].file : "all", "%s in head '%s'",
@@ -304,6 +308,10 @@ static void put_database(void)
         fprintf(out, "%s0x%jxu,", at % 64 ? "" : "\n", (uintmax_t)word);
     }
     fputs("\n};\n", out);
+    for (unsigned i = 0; i < n; i++)
+        free(heads[i]);
+    free(bytes);
+    hs_free_database(database);
 }
 
 /* ---- writing ---- */
@@ -426,6 +434,7 @@ int main(int argc, char **argv)
 {
     if (argc < 3 || !(out = fopen(argv[1], "w")))
         die(argc < 2 ? "usage" : argv[1], "cannot write the tables");
+    kept = json_array();
     for (int i = 2; i < argc; i++)
         read_file(argv[i]);
     qsort(matchers, (size_t)n_matchers, sizeof matchers[0], by_priority);
@@ -435,5 +444,6 @@ int main(int argc, char **argv)
     put_rules();
     put_infos();
     put_database();
+    json_decref(kept);
     return fclose(out) ? 1 : 0;
 }

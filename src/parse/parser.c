@@ -355,12 +355,13 @@ static bool take_sequence(struct lq_parser *parser, struct lq_line line)
 }
 
 /* Whether the line still belongs to the open event. A first group of the expression is text that
- * goes on with the message: lines are joined by a space; between empty ones it is a paragraph. Empty
- * lines belong to the event only when more of it follows. */
+ * goes on with the message: lines are joined by a space; between empty ones it is a paragraph. A
+ * second group is the error code, unless it is known. Empty lines belong to the event
+ * only when more of it follows. */
 static bool take_follow(struct lq_parser *parser, struct lq_line line)
 {
     struct draft *draft = &parser->draft;
-    struct lq_str more;
+    struct lq_str more, code;
 
     if (!draft->open)
         return false;
@@ -379,7 +380,13 @@ static bool take_follow(struct lq_parser *parser, struct lq_line line)
     lq_clip_add(&draft->message, more);
     for (; draft->n_blanks; draft->n_blanks--)
         add_raw(draft, LQ_STR(""));
+    code = lq_matches_group(parser->matches, 2);
     add_raw(draft, line.text);
+    if (code.len && !draft->event.error_code.len && !draft->raw.cut) {
+        const char *copy = draft->raw.data + draft->raw.len - line.text.len;
+
+        draft->event.error_code = (struct lq_str){ copy + (code.ptr - line.text.ptr), code.len };
+    }
     draft->event.log_line_end = line.number;
     return true;
 }
