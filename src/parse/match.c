@@ -14,40 +14,39 @@
 /* ---- first pass ---- */
 
 /*
- * Vectorscan's kernels for AVX-512 lose matches, depending on where text lies in memory (its pull
- * request 378; seen with 5.4.9). The library picks the kernel by processor, so where its archive
- * lets us (LQ_HS_KERNELS), lq picks it; elsewhere the build asks for a version without the fault, or
- * does without the first pass (LQ_HS_NONE).
+ * Vectorscan's kernels for AVX2 and AVX-512 lose matches, depending on where text lies in memory and
+ * on which expressions are compiled together (its pull requests 368, 375, 378; seen with 5.4.9).
+ * The library picks the kernel by processor; where its archive lets us (LQ_HS_KERNELS), lq takes the
+ * one for SSE4.2, which is right in all of our tests and nearly as fast. Elsewhere the build asks
+ * for a version without the faults, or does without the first pass (LQ_HS_NONE).
  */
 typedef hs_error_t scan_fn(const hs_database_t *, const char *, unsigned, unsigned, hs_scratch_t *,
                            match_event_handler, void *);
-#ifdef LQ_HS_KERNELS
-scan_fn avx2_hs_scan, corei7_hs_scan;
-#endif
-
-static scan_fn *pick_kernel(void)
-{
 #if defined LQ_HS_KERNELS
-    return __builtin_cpu_supports("avx2") ? avx2_hs_scan : corei7_hs_scan;
+scan_fn corei7_hs_scan;
+static scan_fn *const scan = corei7_hs_scan;
 #elif defined LQ_HS_NONE
-    return NULL;
+static scan_fn *const scan = NULL;
 #else
-    return hs_scan;
+static scan_fn *const scan = hs_scan;
 #endif
-}
 
 static hs_database_t *database; /* read-only once loaded; NULL: this libhs cannot use it */
-static scan_fn *scan;
 static pthread_once_t database_once = PTHREAD_ONCE_INIT;
 
 struct lq_scanner {
     hs_scratch_t *scratch;
 };
 
+/* The kernel is for processors of 2008 and later. */
+static bool usable(void)
+{
+    return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt");
+}
+
 static void load_database(void)
 {
-    scan = pick_kernel();
-    if (!scan ||
+    if (!scan || !usable() ||
         hs_deserialize_database((const char *)lq_database_words, lq_database_bytes, &database))
         database = NULL;
 }

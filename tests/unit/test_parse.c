@@ -125,7 +125,52 @@ static void test_lines(void)
           "1-1 warning a.py:1:1 [W503] flake8: line break before binary operator\n" },
         { "b/x.sh:3:8: note: Double quote. [SC2086]\n",
           "1-1 note b/x.sh:3:8 [SC2086] shellcheck: Double quote.\n" },
+        { "a.py:19:4: W0102: Dangerous default value [] as argument (dangerous-default-value)\n",
+          "1-1 warning a.py:19:4 [W0102] pylint: Dangerous default value [] as argument\n" },
+        /* more languages */
+        { "src/m.ts(1,17): error TS6133: 'L' is declared.\n",
+          "1-1 error src/m.ts:1:17 [TS6133] tsc: 'L' is declared.\n" },
+        { "src/m.ts:1:17 - error TS6133: 'L' is declared.\n",
+          "1-1 error src/m.ts:1:17 [TS6133] tsc: 'L' is declared.\n" },
+        { "s/S.cs(7,42): error CS0029: Cannot convert\n",
+          "1-1 error s/S.cs:7:42 [CS0029] mcs: Cannot convert\n" },
+        { "x.cpp(10): error C2065: 'y': undeclared identifier\n",
+          "1-1 error x.cpp:10 [C2065] msvc: 'y': undeclared identifier\n" },
+        { "./main.go:5:2: \"os\" imported and not used\n",
+          "1-1 error ./main.go:5:2 go: \"os\" imported and not used\n" },
+        { "s/A.java:6: warning: [rawtypes] found raw type: List\n",
+          "1-1 warning s/A.java:6 [rawtypes] javac: found raw type: List\n" },
+        { "[ERROR] /b/A.java:[3,8] cannot find symbol\n",
+          "1-1 error /b/A.java:3:8 javac: cannot find symbol\n" },
+        { "x.asm:4: error: expecting ]\n", "1-1 error x.asm:4 nasm: expecting ]\n" },
+        { "x.s:4: Error: no such instruction: `foo'\n",
+          "1-1 error x.s:4 as: no such instruction: `foo'\n" },
+        { "main.adb:3:19: found a string type\n", "1-1 error main.adb:3:19 gnat: found a string type\n" },
+        { "w.cpp:23:14: warning: use nullptr [modernize-use-nullptr]\n",
+          "1-1 warning w.cpp:23:14 [modernize-use-nullptr] clang-tidy: use nullptr\n" },
+        { "a.c:4:36: runtime error: shift exponent 40 is too large\n",
+          "1-1 error a.c:4:36 ubsan: shift exponent 40 is too large\n" },
+        { "Dockerfile:2 DL4000 error: MAINTAINER is deprecated\n",
+          "1-1 error Dockerfile:2 [DL4000] hadolint: MAINTAINER is deprecated\n" },
+        { "docs/g.md:4:1 error MD029/ol-prefix Ordered list item prefix\n",
+          "1-1 error docs/g.md:4:1 [MD029] markdownlint: Ordered list item prefix\n" },
+        /* tests that have a line of their own */
+        { "1/8 Test #1: probe.ok ....   Passed    0.01 sec\n", "1-1 pass probe.ok ctest: \n" },
+        { "3/8 Test #3: crash ....Subprocess aborted***Exception:   0.00 sec\n",
+          "1-1 fail crash ctest: \n" },
+        { "[  FAILED  ] Suite.Name (3 ms)\n", "1-1 fail Suite.Name googletest: \n" },
+        { "not ok 2 - cut\n", "1-1 fail cut tap: \n" },
+        { "ok 3 - net # SKIP no network\n", "1-1 skip net tap: \n" },
+        /* what CI systems are told */
+        { "::error title=ruff (F401),file=/b/a.py,line=1,col=8,endLine=1::a.py:1:8: F401 `os` unused%0A\n",
+          "1-1 error /b/a.py:1:8 [F401] ruff: `os` unused\n" },
+        { "::warning file=a.js,line=3::Missing semicolon\n",
+          "1-1 warning a.js:3 github-actions: Missing semicolon\n" },
+        { "##vso[task.logissue type=error;sourcepath=a.c;linenumber=3;columnnumber=1;code=100;]Broken\n",
+          "1-1 error a.c:3:1 [100] azure-pipelines: Broken\n" },
         /* prefixes of CI */
+        { "##[error]a.c:1:2: error: ‘x’\n", "1-1 error a.c:1:2 gcc: ‘x’\n" },
+        { "#12 3.456 a.c:1:2: error: ‘x’\n", "1-1 error a.c:1:2 gcc: ‘x’\n" },
         { "2026-11-22T15:19:24.0193070Z a.c:1:2: error: ‘x’\n", "1-1 error a.c:1:2 gcc: ‘x’\n" },
     };
 
@@ -146,6 +191,15 @@ static void test_several_lines(void)
                  "1-5 error CMakeLists.txt:8 cmake: cannot go on\nat all\n");
     check_events("E401 [*] Multiple imports on one line\n --> src/cart.py:2:1\n  |\n2 | import os\n  | ^^\n\n",
                  "1-5 error src/cart.py:2:1 [E401] ruff: Multiple imports on one line\n");
+    check_events("warning: unused import: `a`\n --> src/lib.rs:2:5\n  |\n2 | use a;\n  |     ^\n"
+                 "  = note: `#[warn(unused_imports)]` on by default\n\nerror: could not compile `x`\n",
+                 "1-6 warning src/lib.rs:2:5 [unused_imports] rustc: unused import: `a`\n");
+    check_events("\n/b/till.js\n  1:7   error    'fs' is never used   no-unused-vars\n"
+                 "  2:3  warning  Parsing: x\n\n",
+                 "3-3 error /b/till.js:1:7 [no-unused-vars] eslint: 'fs' is never used\n"
+                 "4-4 warning /b/till.js:2:3 eslint: Parsing: x\n");
+    check_events("a.yml\n  1:1       warning  no start \"---\"  (document-start)\n",
+                 "2-2 warning a.yml:1:1 [document-start] yamllint: no start \"---\"\n");
     check_events("\nIn x.sh line 3:\necho $a $b\n     ^-- SC2086 (info): Quote a.\n"
                  "        ^-- SC2086 (info): Quote b.\n\nIn x.sh line 4:\n",
                  "4-4 info x.sh:3:6 [SC2086] shellcheck: Quote a.\n"
