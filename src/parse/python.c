@@ -68,7 +68,8 @@ static void finish(struct lq_parser *parser)
 {
     struct traceback *tb = state_of(parser);
 
-    if (tb->state != IDLE && tb->message.len) {
+    /* Without a frame it is one in a manual or a docstring. */
+    if (tb->state != IDLE && tb->message.len && tb->file.len) {
         struct lq_event event = lq_event_of("python", "runtime", tb->first);
 
         event.severity = LQ_SEVERITY_ERROR;

@@ -263,6 +263,7 @@ static void test_no_events(void)
         "gcc -Wall -Werror=format -c error.c -o error.o\n",
         "  --warn-error: error: treat warnings as errors\n",
         "an error: in prose, and a warning: too\n",
+        "Traceback (most recent call last):\n    ...\nNotFound: as in a docstring\n",
         "compilation terminated.\n",
         "2 warnings and 1 error generated.\n",
     };
