@@ -31,6 +31,7 @@ struct lq_cli {
     char *cache_dir; /* XDG_CACHE_HOME/lq or ~/.cache/lq */
     char *data;      /* -d, with ~ expanded */
     struct lq_scope scope;
+    FILE *out; /* where answers go: standard output */
     enum lq_out_format format;
     int exit_code; /* of a command that sets it itself (lq run); -1: by status */
 };

@@ -56,7 +56,7 @@ static enum lq_status query_event(struct lq_query *query, const char *columns,
 }
 
 /* One line per value that is known: "message   no such name". */
-static enum lq_status print_record(struct lq_rows *rows, struct lq_error *err)
+static enum lq_status print_record(FILE *out, struct lq_rows *rows, struct lq_error *err)
 {
     bool more;
 
@@ -75,13 +75,13 @@ static enum lq_status print_record(struct lq_rows *rows, struct lq_error *err)
             lq_buf_adds(&text, value.boolean ? "true" : "false");
         else
             lq_text_add_visible(&text, value.text, true);
-        printf("%-12s  ", lq_rows_column_name(rows, i));
+        fprintf(out, "%-12s  ", lq_rows_column_name(rows, i));
         for (const char *at = lq_buf_text(&text); *at; at++) {
-            putchar(*at);
+            putc(*at, out);
             if (*at == '\n')
-                printf("%-12s  ", "");
+                fprintf(out, "%-12s  ", "");
         }
-        putchar('\n');
+        putc('\n', out);
     }
     return LQ_OK;
 }
@@ -110,12 +110,14 @@ static enum lq_status event_main(struct lq_cli *cli, const void *argp, struct lq
     LQ_TRY(find_event(query, "lq event", args->ref, &ref, err));
     LQ_TRY(query_event(query, record ? record_columns : "* EXCLUDE (place, file, date, source)",
                        &ref, args->ref, &rows, err));
-    return record ? print_record(rows, err) : lq_out_rows(cli->format, rows, NULL, 0, NULL, err);
+    return record ? print_record(cli->out, rows, err)
+                  : lq_out_rows(cli->out, cli->format, rows, NULL, 0, NULL, err);
 }
 
 /* ---- context ---- */
 
 struct context {
+    FILE *out;
     enum lq_out_format format;
     int64_t first, last; /* the event's lines */
     struct lq_buf line;  /* of a line, the pieces so far */
@@ -153,7 +155,7 @@ static enum lq_status print_line(struct context *context, int64_t number, struct
     if (context->format != LQ_OUT_JSON)
         lq_buf_addc(&out, '\n');
     context->n_printed++;
-    if (fwrite(lq_buf_text(&out), 1, out.len, stdout) != out.len)
+    if (fwrite(lq_buf_text(&out), 1, out.len, context->out) != out.len)
         return lq_error_set(err, LQ_IO, "cannot write standard output");
     return LQ_OK;
 }
@@ -199,7 +201,7 @@ static enum lq_status context_main(struct lq_cli *cli, const void *argp, struct 
     LQ_CLEANUP(lq_query_close) struct lq_query *query = NULL;
     LQ_CLEANUP(lq_ref_release) struct lq_ref ref = { 0 };
     LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
-    struct context context = { .format = cli->format };
+    struct context context = { .out = cli->out, .format = cli->format };
     int64_t around;
     bool empty, more;
     enum lq_status status;
@@ -217,11 +219,11 @@ static enum lq_status context_main(struct lq_cli *cli, const void *argp, struct 
         return lq_error_set(err, LQ_NOT_FOUND, "event '%s' does not say where in the log it was",
                             args->ref);
     if (cli->format == LQ_OUT_CSV)
-        printf("line,marked,text\n");
+        fputs("line,marked,text\n", cli->out);
     status = lq_query_log_lines(ref.file, context.first > around ? context.first - around : 1,
                                 context.last + around, on_piece, &context, err);
     if (cli->format == LQ_OUT_JSON && status == LQ_OK)
-        printf("%s", context.n_printed ? "\n]\n" : "[]\n");
+        fputs(context.n_printed ? "\n]\n" : "[]\n", cli->out);
     lq_buf_release(&context.line);
     return status;
 }

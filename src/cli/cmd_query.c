@@ -65,7 +65,7 @@ static enum lq_status print_sql(struct lq_cli *cli, struct lq_query *query, cons
     bool more = false;
 
     LQ_TRY(lq_query_run(query, true, sql, NULL, 0, &rows, err));
-    LQ_TRY(lq_out_rows(cli->format, rows, may_cut, limit, &more, err));
+    LQ_TRY(lq_out_rows(cli->out, cli->format, rows, may_cut, limit, &more, err));
     return LQ_OK;
 }
 

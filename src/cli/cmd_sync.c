@@ -42,7 +42,7 @@ static void say_runs(const char *what, size_t n_runs, int64_t n_bytes, const cha
     lq_say("%s %zu %s (%s) to '%s'", what, n_runs, n_runs == 1 ? "run" : "runs", size, destination);
 }
 
-static void print_plan(const struct lq_sync_plan *plan)
+static void print_plan(FILE *out, const struct lq_sync_plan *plan)
 {
     LQ_CLEANUP(lq_buf_release) struct lq_buf line = LQ_BUF_INIT;
     struct lq_sync_counts counts;
@@ -51,9 +51,9 @@ static void print_plan(const struct lq_sync_plan *plan)
     for (size_t i = 0; i < counts.n_files; i++) {
         lq_buf_clear(&line);
         lq_text_add_visible(&line, lq_str_of(lq_sync_plan_file(plan, i)->remote_path), false);
-        puts(lq_buf_text(&line));
+        fprintf(out, "%s\n", lq_buf_text(&line));
     }
-    fflush(stdout);
+    fflush(out);
     say_runs("would sync", counts.n_files, counts.n_bytes, lq_sync_plan_destination(plan));
 }
 
@@ -94,7 +94,7 @@ static enum lq_status sync_main(struct lq_cli *cli, const void *argp, struct lq_
     }
     if (!args->dry_run)
         return apply(plan, err);
-    print_plan(plan);
+    print_plan(cli->out, plan);
     return LQ_OK;
 }
 

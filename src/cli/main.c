@@ -232,9 +232,9 @@ enum lq_status lq_cli_print_query(struct lq_cli *cli, struct lq_query *query, co
     bool more = false;
 
     LQ_TRY(lq_query_run(query, false, sql, params, n_params, &rows, err));
-    LQ_TRY(lq_out_rows(cli->format, rows, flexible, limit, &more, err));
+    LQ_TRY(lq_out_rows(cli->out, cli->format, rows, flexible, limit, &more, err));
     if (more) {
-        fflush(stdout);
+        fflush(cli->out);
         lq_say("only the first %lld are shown: -n 0 shows all", (long long)limit);
     }
     return LQ_OK;
@@ -358,7 +358,7 @@ void lq_cli_leave(struct lq_cli *cli, enum lq_status status, struct lq_error *er
 
 int main(int argc, char **argv)
 {
-    struct lq_cli cli = { .exit_code = -1 };
+    struct lq_cli cli = { .exit_code = -1, .out = stdout };
     struct lq_error err = { 0 };
     int code;
 

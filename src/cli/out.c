@@ -9,6 +9,7 @@
 
 /* What a printer works on. */
 struct print {
+    FILE *out;
     struct lq_rows *rows;
     const char *const *flexible;
     struct lq_buf buf;
@@ -102,11 +103,11 @@ static void add_json_value(struct lq_buf *buf, const struct lq_value *value)
 
 static enum lq_status write_out(struct print *print, struct lq_error *err)
 {
-    const size_t written = fwrite(lq_buf_text(&print->buf), 1, print->buf.len, stdout);
+    const size_t written = fwrite(lq_buf_text(&print->buf), 1, print->buf.len, print->out);
     const bool whole = written == print->buf.len && !print->buf.overflow;
 
     lq_buf_clear(&print->buf);
-    return whole ? LQ_OK : lq_error_set(err, LQ_IO, "cannot write standard output");
+    return whole ? LQ_OK : lq_error_set(err, LQ_IO, "cannot write the output");
 }
 
 /* ---- JSON ---- */
@@ -264,6 +265,7 @@ static void table_begin(struct print *print)
     if (!print->table)
         abort();
     scols_table_enable_noencoding(print->table, 1); /* done by lq_text_add_visible */
+    scols_table_set_stream(print->table, print->out);
     /* Off a terminal a table is whole: no width, no cutting. */
     scols_table_set_termforce(print->table,
                               print->terminal ? SCOLS_TERMFORCE_ALWAYS : SCOLS_TERMFORCE_NEVER);
@@ -356,14 +358,15 @@ static enum lq_status print_rows(struct print *print, enum lq_out_format format,
     return lq_rows_next(print->rows, more, err);
 }
 
-enum lq_status lq_out_rows(enum lq_out_format format, struct lq_rows *rows,
+enum lq_status lq_out_rows(FILE *out, enum lq_out_format format, struct lq_rows *rows,
                            const char *const *flexible, int64_t max_rows, bool *more,
                            struct lq_error *err)
 {
-    struct print print = { .rows = rows,
+    struct print print = { .out = out,
+                           .rows = rows,
                            .flexible = flexible,
                            .buf = LQ_BUF_INIT,
-                           .terminal = isatty(STDOUT_FILENO) };
+                           .terminal = fileno(out) >= 0 && isatty(fileno(out)) };
     enum lq_status status;
     bool unused = false;
 

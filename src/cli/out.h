@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Output: rows of the database as a table, JSON, JSON lines, CSV or Markdown on standard output.
+ * Output: rows of the database as a table, JSON, JSON lines, CSV or Markdown.
  * What comes from logs cannot steer a terminal: control bytes are shown as \xNN, or escaped as the
  * format does.
  */
@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include <lq/rows.h>
+#include <stdio.h>
 
 enum lq_out_format {
     LQ_OUT_TABLE = 0,
@@ -25,12 +26,12 @@ bool lq_out_format_parse(const char *name, enum lq_out_format *format);
 bool lq_out_is_table(enum lq_out_format format);
 
 /*
- * Print all rows. Tables fit the terminal's width by cutting the columns named in `flexible`
+ * Print all rows to `out`. Tables fit the terminal's width by cutting the columns named in `flexible`
  * (a NULL-terminated list; NULL: every text column may be cut), and are whole and plain elsewhere.
  *   max_rows  0: all; else `*more` is set when there were further rows
  * LQ_SQL, LQ_IO.
  */
-LQ_CHECK enum lq_status lq_out_rows(enum lq_out_format format, struct lq_rows *rows,
+LQ_CHECK enum lq_status lq_out_rows(FILE *out, enum lq_out_format format, struct lq_rows *rows,
                                     const char *const *flexible, int64_t max_rows, bool *more,
                                     struct lq_error *err);
 
