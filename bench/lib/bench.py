@@ -13,7 +13,7 @@ import tempfile
 MEASURE = os.environ["LQ_MEASURE"]  # set, like the next two, by script/bench
 LQ = os.environ["LQ_BINARY"]
 BLQ = os.environ["LQ_PEER_BLQ"]
-MB = 1 << 20
+MB = 1_000_000
 
 
 class Failed(Exception):
@@ -90,7 +90,7 @@ def make_log(path, n_lines, every=50):
                           f"no member named 'field_{i}' in 'struct thing'\n")
             else:
                 log.write(f"[{i * 100 // n_lines:3}%] Building C object {name}.c.o "
-                          f"-O2 -g -DUNIT_{i:07}\n")
+                          f"-O2 -g -Wall -DN={i:07}\n")
 
 
 class Table:
