@@ -81,7 +81,7 @@ for row in csv.DictReader(open(sys.argv[1])): print(row["ref"])' "$state/out" >c
     sed -n '2,$s/ .*//p' "$state/out" >table.txt
     printf '%s\n' 3:1 1:1 1:3 >want.txt
     for format in json jsonl csv markdown table; do
-        cmp want.txt $format.txt || fail "$format has other rows"
+        cmp want.txt "$format.txt" || fail "$format has other rows"
     done
     run lq errors -o xml
     expect_rc 2
