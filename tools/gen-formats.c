@@ -291,7 +291,8 @@ static void put_database(void)
         flags[n] = HS_FLAG_MULTILINE;
         ids[n++] = (unsigned)i;
     }
-    if (hs_compile_multi((const char *const *)heads, flags, ids, n, HS_MODE_BLOCK, &platform, &database, &error)) {
+    if (hs_compile_multi((const char *const *)heads, flags, ids, n, HS_MODE_BLOCK, &platform,
+                         &database, &error)) {
         const int at = error->expression;
 
         die(at >= 0 ? matchers[rules[ids[at]].matcher].file : "all", "%s in head '%s'",

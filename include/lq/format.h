@@ -34,9 +34,8 @@ typedef void lq_event_fn(void *ctx, const struct lq_event *event);
  *
  * LQ_OK; LQ_BAD_INPUT for an unknown format name.
  */
-LQ_CHECK
-enum lq_status lq_parser_new(struct lq_parser **parser, const char *format, lq_event_fn *on_event,
-                             void *ctx, struct lq_error *err);
+LQ_CHECK enum lq_status lq_parser_new(struct lq_parser **parser, const char *format,
+                                      lq_event_fn *on_event, void *ctx, struct lq_error *err);
 
 /* The next `len` bytes of the log. A line may begin in one piece and end in another. */
 void lq_parser_feed(struct lq_parser *parser, const void *bytes, size_t len);

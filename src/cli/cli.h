@@ -19,7 +19,7 @@
 enum lq_needs {
     LQ_NEEDS_NOTHING = 0,
     LQ_NEEDS_PROJECT = 1, /* cli->project is open; no project is an error */
-    LQ_NEEDS_SCOPE = 2,   /* scope, filter and output options are read into cli->scope, ->format; the
+    LQ_NEEDS_SCOPE = 2, /* scope, filter and output options are read into cli->scope, ->format; the
                              project is opened when there is one */
 };
 
@@ -61,8 +61,7 @@ LQ_CHECK enum lq_status lq_cli_print_query(struct lq_cli *cli, struct lq_query *
 
 /* The value of -n: NULL gives `table_rows` for a table and 0, all, for other formats. */
 LQ_CHECK enum lq_status lq_cli_read_limit(const char *text, enum lq_out_format format,
-                                          int64_t table_rows, int64_t *limit,
-                                          struct lq_error *err);
+                                          int64_t table_rows, int64_t *limit, struct lq_error *err);
 
 /* "3 min ago" of the time that the SQL expression yields, for tables. */
 #define LQ_SQL_AGE(time)                                                                           \

@@ -42,10 +42,11 @@ static enum lq_status show_events(struct lq_cli *cli, const struct events_args *
     LQ_TRY(lq_cli_open_query(cli, &query, &empty, err));
     if (args->ref)
         LQ_TRY(lq_query_find(query, args->ref, &ref, err));
-    sql = lq_format("SELECT %s FROM lq_events WHERE severity = $1::VARCHAR AND ($2::VARCHAR IS NULL OR file = $2) "
-                    "AND ($3::BIGINT = 0 OR event_id = $3) "
-                    "ORDER BY started_at DESC, run_uid DESC, event_id",
-                    lq_out_is_table(cli->format) ? table_columns : data_columns);
+    sql = lq_format(
+        "SELECT %s FROM lq_events WHERE severity = $1::VARCHAR AND ($2::VARCHAR IS NULL OR file = $2) "
+        "AND ($3::BIGINT = 0 OR event_id = $3) "
+        "ORDER BY started_at DESC, run_uid DESC, event_id",
+        lq_out_is_table(cli->format) ? table_columns : data_columns);
     return lq_cli_print_query(cli, query, sql,
                               (const struct lq_value[]){ lq_value_text(severity),
                                                          lq_value_text(ref.file),

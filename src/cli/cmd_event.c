@@ -30,15 +30,14 @@ static enum lq_status find_event(struct lq_query *query, const char *command, co
 {
     LQ_TRY(lq_query_find(query, text, ref, err));
     if (ref->event_id == 0)
-        return lq_error_set(err, LQ_BAD_INPUT,
-                            "'%s' is a run: %s needs an event, such as '%s:1'", text, command,
-                            ref->run_ref);
+        return lq_error_set(err, LQ_BAD_INPUT, "'%s' is a run: %s needs an event, such as '%s:1'",
+                            text, command, ref->run_ref);
     return LQ_OK;
 }
 
 static enum lq_status query_event(struct lq_query *query, const char *columns,
-                                  const struct lq_ref *ref, const char *text,
-                                  struct lq_rows **rows, struct lq_error *err)
+                                  const struct lq_ref *ref, const char *text, struct lq_rows **rows,
+                                  struct lq_error *err)
 {
     LQ_CLEANUP(lq_free) char *sql =
         lq_format("SELECT %s FROM lq_events WHERE file = $1::VARCHAR AND event_id = $2::BIGINT AND "

@@ -30,10 +30,10 @@ static const char data_columns[] =
     "CASE WHEN test_fail_count > 0 THEN test_fail_count || if(test_fail_count = 1, ' test', "      \
     "' tests') || ' failed' END)"
 
-static const char history_columns[] =
-    "ref, source_name AS run, outcome, " LQ_SQL_AGE("started_at") " AS started, "
-    "round(duration_sec, 1) AS sec, " FOUND " AS found, "
-    "git_branch || '@' || left(git_commit, 7) || if(git_dirty, '+', '') AS \"commit\", command";
+static const char history_columns[] = "ref, source_name AS run, outcome, " LQ_SQL_AGE(
+    "started_at") " AS started, "
+                  "round(duration_sec, 1) AS sec, " FOUND " AS found, "
+                  "git_branch || '@' || left(git_commit, 7) || if(git_dirty, '+', '') AS \"commit\", command";
 static const char status_columns[] =
     "source_name AS run, outcome, " FOUND " AS found, " LQ_SQL_AGE("started_at") " AS started, ref";
 static const char *const history_flexible[] = { "command", "commit", "run", NULL };

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* lq query, lq sql: ask in SQL, about recorded runs or about a log on the spot. */
 #include "cli/cli.h"
-#include <lq/rows.h>
 #include <ctype.h>
 #include <lq/event.h>
+#include <lq/rows.h>
 #include <strings.h>
 #include <unistd.h>
 
@@ -45,8 +45,8 @@ static const char *const flexible[] = { "location", "message", NULL };
 /* Whether the argument is SQL rather than the name of a file. */
 static bool is_sql(const char *text)
 {
-    static const char *const words[] = { "select", "from",      "with", "describe", "summarize",
-                                         "show",   "explain",   "pivot", "values",   "table" };
+    static const char *const words[] = { "select", "from",    "with",  "describe", "summarize",
+                                         "show",   "explain", "pivot", "values",   "table" };
     const size_t len = strcspn(text, " \t\r\n(");
 
     if (!text[len])
@@ -107,7 +107,8 @@ static enum lq_status query_main(struct lq_cli *cli, const void *argp, struct lq
     bool empty;
 
     if (sql_given && (args->select || args->where || args->order))
-        return lq_error_set(err, LQ_USAGE, "-s, -f and --order go with lq's own query, not with SQL");
+        return lq_error_set(err, LQ_USAGE,
+                            "-s, -f and --order go with lq's own query, not with SQL");
     if (args->format && (sql_given || !args->subject))
         return lq_error_set(err, LQ_USAGE, "--format goes with a log file");
     LQ_TRY(lq_cli_read_limit(args->limit, cli->format, 0, &limit, err));

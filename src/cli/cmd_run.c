@@ -19,10 +19,12 @@ struct run_args {
 static const struct lq_opt run_opts[] = {
     LQ_OPT(struct run_args, name, 'n', "name", "NAME", "list the run as NAME"),
     LQ_OPT(struct run_args, format, 0, "format", "FORMAT", "parse the log as FORMAT alone"),
-    LQ_OPT(struct run_args, timeout_sec, 't', "timeout", "SECONDS", "stop the command after that time"),
+    LQ_OPT(struct run_args, timeout_sec, 't', "timeout", "SECONDS",
+           "stop the command after that time"),
     LQ_OPT(struct run_args, quiet, 'q', "quiet", NULL, "do not show the command's output"),
     LQ_OPT(struct run_args, no_raw, 0, "no-raw", NULL, "do not keep the raw log"),
-    LQ_ARG(struct run_args, words, "command", "several words are run as they are, one as a shell line"),
+    LQ_ARG(struct run_args, words, "command",
+           "several words are run as they are, one as a shell line"),
     LQ_OPT_END,
 };
 
@@ -116,7 +118,8 @@ static enum lq_status run_main(struct lq_cli *cli, const void *argp, struct lq_e
                               err));
     {
         const bool shell = !args->words[1] && needs_shell(args->words[0]);
-        char *const shell_words[] = { (char[]){ "/bin/sh" }, (char[]){ "-c" }, args->words[0], NULL };
+        char *const shell_words[] = { (char[]){ "/bin/sh" }, (char[]){ "-c" }, args->words[0],
+                                      NULL };
         char *const *words = shell ? shell_words : args->words;
         const struct lq_capture_opts opts = {
             .argv = words,

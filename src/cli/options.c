@@ -71,10 +71,7 @@ static enum lq_status take_long(const struct parse *parse, char ***at)
         return lq_error_set(parse->err, LQ_USAGE, "--%s takes no value", opt->name);
     if (opt->kind != LQ_OPT_FLAG && !equals && !(*at)[1])
         return lq_error_set(parse->err, LQ_USAGE, "--%s needs a value", opt->name);
-    return set(parse, group, opt,
-               opt->kind == LQ_OPT_FLAG ? NULL
-               : equals                 ? equals + 1
-                                        : *++*at);
+    return set(parse, group, opt, opt->kind == LQ_OPT_FLAG ? NULL : equals ? equals + 1 : *++*at);
 }
 
 /* "-v", "-vn", "-n5", "-n 5". */

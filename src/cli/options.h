@@ -32,15 +32,20 @@ struct lq_opt {
             bool: LQ_OPT_FLAG,                                                                     \
             const char *: LQ_OPT_TEXT,                                                             \
             int64_t: LQ_OPT_NUMBER),                                                               \
-        .offset = offsetof(type, member), .letter = (short_name), .name = (long_name),             \
-        .value = (value_name), .help = (text),                                                     \
+        .offset = offsetof(type, member),                                                          \
+        .letter = (short_name),                                                                    \
+        .name = (long_name),                                                                       \
+        .value = (value_name),                                                                     \
+        .help = (text),                                                                            \
     }
 #define LQ_ARG(type, member, long_name, text)                                                      \
     {                                                                                              \
         .kind = _Generic(((type *)NULL)->member,                                                   \
             const char *: LQ_OPT_WORD,                                                             \
             char *const *: LQ_OPT_REST),                                                           \
-        .offset = offsetof(type, member), .name = (long_name), .help = (text),                     \
+        .offset = offsetof(type, member),                                                          \
+        .name = (long_name),                                                                       \
+        .help = (text),                                                                            \
     }
 #define LQ_OPT_END { .kind = LQ_OPT_END_OF_TABLE }
 

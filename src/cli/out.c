@@ -3,8 +3,8 @@
 #include "cli/out.h"
 #include "base/alloc.h"
 #include "base/text.h"
-#include <lq/rows.h>
 #include <libsmartcols.h>
+#include <lq/rows.h>
 #include <unistd.h>
 
 /* What a printer works on. */

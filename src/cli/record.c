@@ -33,8 +33,7 @@ enum lq_status lq_recording_begin(struct lq_recording *recording, struct lq_cli 
     LQ_TRY(lq_store_open(&recording->store, &cli->project, err));
     LQ_TRY(lq_recorder_new(&recording->recorder, recording->store, &recorder_opts, run, err));
     lq_recorder_preload(recording->recorder);
-    recording->gathering =
-        pthread_create(&recording->facts, NULL, gather_facts, recording) == 0;
+    recording->gathering = pthread_create(&recording->facts, NULL, gather_facts, recording) == 0;
     if (!recording->gathering)
         gather_facts(recording);
     return LQ_OK;
@@ -58,8 +57,10 @@ static void add_count(struct lq_buf *text, int64_t count, const char *noun)
 static void say_result(const struct lq_recording *recording)
 {
     static const char *const verbs[] = {
-        [LQ_OUTCOME_OK] = "ok",           [LQ_OUTCOME_WARN] = "ok",
-        [LQ_OUTCOME_FAIL] = "failed",     [LQ_OUTCOME_TIMEOUT] = "timed out",
+        [LQ_OUTCOME_OK] = "ok",
+        [LQ_OUTCOME_WARN] = "ok",
+        [LQ_OUTCOME_FAIL] = "failed",
+        [LQ_OUTCOME_TIMEOUT] = "timed out",
         [LQ_OUTCOME_INTERRUPTED] = "interrupted",
     };
     const struct lq_run *run = &recording->run;

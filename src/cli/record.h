@@ -25,8 +25,7 @@ struct lq_record_opts {
 
 /* Take an id, open the recorder, and start to load the database and gather facts on threads. */
 LQ_CHECK enum lq_status lq_recording_begin(struct lq_recording *recording, struct lq_cli *cli,
-                                           const struct lq_record_opts *opts,
-                                           struct lq_error *err);
+                                           const struct lq_record_opts *opts, struct lq_error *err);
 
 /* Write the run, whose log is complete and whose result is in recording->run, and say so in one
  * closing line. */

@@ -157,8 +157,8 @@ static enum lq_status bind(duckdb_prepared_statement statement, const struct lq_
         return lq_error_set(err, LQ_BAD_INPUT, "the statement has a parameter without a value");
     for (size_t i = 0; i < n_params; i++) {
         if (i < duckdb_nparams(statement) && bind_value(statement, i + 1, &params[i]))
-            return lq_error_set(err, LQ_BAD_INPUT, "value %zu cannot be used in SQL: not valid UTF-8",
-                                i + 1);
+            return lq_error_set(err, LQ_BAD_INPUT,
+                                "value %zu cannot be used in SQL: not valid UTF-8", i + 1);
     }
     return LQ_OK;
 }
@@ -290,12 +290,13 @@ static enum lq_status describe(struct lq_db *db, const char *sql, struct lq_rows
         rows->columns[i].type = duckdb_prepared_statement_column_type(rows->statement, i);
         rows->columns[i].reading = reading(rows->columns[i].type);
         if (rows->columns[i].type == DUCKDB_TYPE_INVALID)
-            status = lq_error_set(err, LQ_SQL, "every parameter needs a cast ($1::VARCHAR) in: %s",
-                                  sql);
+            status =
+                lq_error_set(err, LQ_SQL, "every parameter needs a cast ($1::VARCHAR) in: %s", sql);
         plain = plain && !rows->columns[i].reading.expression;
         duckdb_free((void *)(uintptr_t)name);
     }
-    if (status != LQ_OK || plain || duckdb_prepared_statement_type(rows->statement) != DUCKDB_STATEMENT_TYPE_SELECT)
+    if (status != LQ_OK || plain ||
+        duckdb_prepared_statement_type(rows->statement) != DUCKDB_STATEMENT_TYPE_SELECT)
         return status;
     return wrap(db, sql, rows, err);
 }
@@ -335,8 +336,9 @@ enum lq_status lq_db_query(struct lq_db *db, enum lq_db_guard guard, const char 
     type = duckdb_prepared_statement_type(rows->statement);
     if (guard == LQ_DB_SELECT && type != DUCKDB_STATEMENT_TYPE_SELECT &&
         type != DUCKDB_STATEMENT_TYPE_EXPLAIN)
-        return lq_error_set(err, LQ_BAD_INPUT, "only queries are allowed: SELECT, FROM, WITH, "
-                                               "DESCRIBE, EXPLAIN");
+        return lq_error_set(err, LQ_BAD_INPUT,
+                            "only queries are allowed: SELECT, FROM, WITH, "
+                            "DESCRIBE, EXPLAIN");
     LQ_TRY(describe(db, sql, rows, err));
     LQ_TRY(bind(rows->statement, params, n_params, err));
     if (duckdb_execute_prepared_streaming(rows->statement, &rows->result))

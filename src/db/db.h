@@ -32,13 +32,12 @@ void lq_db_close(struct lq_db **db);
 LQ_CHECK enum lq_status lq_db_script(struct lq_db *db, const char *sql, struct lq_error *err);
 
 /* Run one statement with `n_params` values bound to $1, $2, … */
-LQ_CHECK enum lq_status lq_db_exec(struct lq_db *db, const char *sql,
-                                   const struct lq_value *params, size_t n_params,
-                                   struct lq_error *err);
+LQ_CHECK enum lq_status lq_db_exec(struct lq_db *db, const char *sql, const struct lq_value *params,
+                                   size_t n_params, struct lq_error *err);
 
 enum lq_db_guard {
-    LQ_DB_ANY = 0,  /* lq's own statement */
-    LQ_DB_SELECT,   /* a user's: anything but a query is LQ_BAD_INPUT */
+    LQ_DB_ANY = 0, /* lq's own statement */
+    LQ_DB_SELECT,  /* a user's: anything but a query is LQ_BAD_INPUT */
 };
 
 /*

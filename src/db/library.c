@@ -40,10 +40,11 @@ static void *open_library(void)
             library = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
     }
     if (!library)
-        load_status = lq_error_set(&load_error, LQ_NOT_FOUND,
-                                   "cannot load libduckdb.so (looked in '%slib/lq' and '%s../lib/lq' "
-                                   "and the system's folders)\n%s",
-                                   folder, folder, dlerror());
+        load_status =
+            lq_error_set(&load_error, LQ_NOT_FOUND,
+                         "cannot load libduckdb.so (looked in '%slib/lq' and '%s../lib/lq' "
+                         "and the system's folders)\n%s",
+                         folder, folder, dlerror());
     return library;
 }
 
@@ -53,8 +54,8 @@ static void look_up(void *library, const char *name, void *function, size_t size
     void *symbol = dlsym(library, name);
 
     if (!symbol)
-        load_status = lq_error_set(&load_error, LQ_CORRUPT,
-                                   "libduckdb.so is too old: it lacks %s()", name);
+        load_status =
+            lq_error_set(&load_error, LQ_CORRUPT, "libduckdb.so is too old: it lacks %s()", name);
     memcpy(function, &symbol, size);
 }
 
@@ -64,8 +65,7 @@ static void load(void)
 
     if (!library)
         return;
-#define LOOK_UP(name)                                                                              \
-    look_up(library, #name, &lq_duckdb.name##_, sizeof lq_duckdb.name##_);
+#define LOOK_UP(name) look_up(library, #name, &lq_duckdb.name##_, sizeof lq_duckdb.name##_);
     LQ_DUCKDB_FUNCTIONS(LOOK_UP)
 #undef LOOK_UP
 }

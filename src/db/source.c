@@ -16,7 +16,8 @@ static void on_bind(duckdb_bind_info info)
     const struct lq_source *source = duckdb_bind_get_extra_info(info);
 
     for (size_t i = 0; i < source->n_columns; i++) {
-        duckdb_logical_type type = duckdb_create_logical_type(column_types[source->columns[i].kind]);
+        duckdb_logical_type type =
+            duckdb_create_logical_type(column_types[source->columns[i].kind]);
 
         duckdb_bind_add_result_column(info, source->columns[i].name, type);
         duckdb_destroy_logical_type(&type);

@@ -30,7 +30,7 @@ static bool among(struct lq_str text, const char *const *list)
 /* Learn the language from a file's name; headers keep what their includer told. */
 static void learn_language(int *dialect, struct lq_str path)
 {
-    static const char *const cxx[] = { ".cpp", ".cc", ".cxx", ".c++", ".C",   ".hpp", ".hh",
+    static const char *const cxx[] = { ".cpp", ".cc",  ".cxx", ".c++", ".C",    ".hpp", ".hh",
                                        ".hxx", ".tpp", ".ipp", ".tcc", ".cppm", ".ixx", NULL };
     static const char *const plain[] = { ".c", ".i", ".m", ".s", ".S", NULL };
     const struct lq_str ext = extension(path);
@@ -48,8 +48,8 @@ static bool contains(struct lq_str text, const char *part)
 
 static void adjust(struct lq_parser *parser, struct lq_event *event)
 {
-    static const char *const fortran[] = { ".f", ".for", ".f90", ".F90", ".f95", ".f03", ".f08",
-                                           ".F", NULL };
+    static const char *const fortran[] = { ".f",   ".for", ".f90", ".F90", ".f95",
+                                           ".f03", ".f08", ".F",   NULL };
     int *dialect = lq_parser_dialect(parser);
 
     learn_language(dialect, event->file_path);
@@ -57,8 +57,8 @@ static void adjust(struct lq_parser *parser, struct lq_event *event)
         *dialect = (*dialect & DIALECT_CXX) | DIALECT_GCC_QUOTES;
     else if (contains(event->message, "'") && !(*dialect & DIALECT_GCC_CONTEXT))
         *dialect = (*dialect & DIALECT_CXX) | DIALECT_CLANG_QUOTES;
-    else if (!(*dialect & ~DIALECT_CXX) && event->error_code.len &&
-             event->column_number && event->log_line_end == event->log_line_start)
+    else if (!(*dialect & ~DIALECT_CXX) && event->error_code.len && event->column_number &&
+             event->log_line_end == event->log_line_start)
         *dialect |= DIALECT_CLANG_QUOTES; /* gcc would have shown the source with a bar */
     if (among(extension(event->file_path), fortran))
         event->tool_name = LQ_STR("gfortran");

@@ -43,7 +43,7 @@ static size_t quoted(struct lq_str text)
     static const struct {
         const char *open, *close;
     } quotes[] = {
-        { "‘", "’" }, { "“", "”" }, { "«", "»" }, { "`", "`" },
+        { "‘", "’" }, { "“", "”" }, { "«", "»" },   { "`", "`" },
         { "`", "'" }, { "'", "'" }, { "\"", "\"" },
     };
     size_t best = 0;
@@ -54,7 +54,8 @@ static size_t quoted(struct lq_str text)
         const size_t open = strlen(quotes[i].open), close = strlen(quotes[i].close);
         const char *at;
 
-        if (text.len <= open || text.ptr[0] != quotes[i].open[0] || memcmp(text.ptr, quotes[i].open, open) != 0)
+        if (text.len <= open || text.ptr[0] != quotes[i].open[0] ||
+            memcmp(text.ptr, quotes[i].open, open) != 0)
             continue;
         at = memmem(text.ptr + open, text.len - open, quotes[i].close, close);
         if (at && (best == 0 || (size_t)(at - text.ptr) + close < best))

@@ -34,13 +34,13 @@ struct lq_word {
 struct lq_family;
 
 struct lq_matcher {
-    const char *owner;    /* name of the format */
-    const char *tool;     /* tool_name, unless a group tells it */
+    const char *owner; /* name of the format */
+    const char *tool;  /* tool_name, unless a group tells it */
     const char *category;
-    const char *code;     /* error_code of every event, or NULL */
-    int severity;         /* when no group tells it */
+    const char *code;                            /* error_code of every event, or NULL */
+    int severity;                                /* when no group tells it */
     const struct lq_word *severities, *statuses; /* ended by a NULL word; before the common words */
-    const char *follow;   /* expression of the lines that still belong to the event, or NULL */
+    const char *follow; /* expression of the lines that still belong to the event, or NULL */
     const struct lq_family *family; /* code that takes over, or NULL */
 };
 
@@ -51,8 +51,8 @@ struct lq_rule {
     uint8_t group[LQ_N_FIELDS]; /* 0: not captured */
     bool first;                 /* may match any line; else only the line after its predecessor */
     bool last;
-    bool loop;                  /* matches as many lines as there are, each an event */
-    bool prefix;                /* what it matches is cut off the line; the rest is read afresh */
+    bool loop;   /* matches as many lines as there are, each an event */
+    bool prefix; /* what it matches is cut off the line; the rest is read afresh */
 };
 
 extern const struct lq_rule lq_rules[];

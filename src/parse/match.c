@@ -215,8 +215,8 @@ static const pcre2_code *compile(struct lq_matches *matches, const char *regexp)
     if (!slot->regexp) {
         /* tools/gen-formats has compiled it before, so that this cannot fail for syntax. */
         slot->regexp = regexp;
-        slot->code = pcre2_compile((PCRE2_SPTR)regexp, PCRE2_ZERO_TERMINATED,
-                                   PCRE2_DOLLAR_ENDONLY, &error, &at, NULL);
+        slot->code = pcre2_compile((PCRE2_SPTR)regexp, PCRE2_ZERO_TERMINATED, PCRE2_DOLLAR_ENDONLY,
+                                   &error, &at, NULL);
         if (slot->code)
             (void)pcre2_jit_compile(slot->code, PCRE2_JIT_COMPLETE);
         matches->count++;

@@ -49,7 +49,7 @@ struct lq_parser {
     size_t block_len;
     bool overlong;    /* the block is the start of a line that goes on; what follows is skipped */
     bool overlong_cr; /* and its last byte was a carriage return */
-    int n_prefixes; /* cut off the present line so far */
+    int n_prefixes;   /* cut off the present line so far */
     int64_t line_count;
     struct draft draft;
     struct sequence sequence;
@@ -200,10 +200,11 @@ static const struct lq_word common_severities[] = {
 };
 
 static const struct lq_word common_statuses[] = {
-    { "passed", LQ_TEST_PASS }, { "pass", LQ_TEST_PASS },    { "ok", LQ_TEST_PASS },
-    { "failed", LQ_TEST_FAIL }, { "fail", LQ_TEST_FAIL },    { "error", LQ_TEST_ERROR },
-    { "skipped", LQ_TEST_SKIP }, { "skip", LQ_TEST_SKIP },   { "ignored", LQ_TEST_SKIP },
-    { NULL, 0 },
+    { "passed", LQ_TEST_PASS },  { "pass", LQ_TEST_PASS },
+    { "ok", LQ_TEST_PASS },      { "failed", LQ_TEST_FAIL },
+    { "fail", LQ_TEST_FAIL },    { "error", LQ_TEST_ERROR },
+    { "skipped", LQ_TEST_SKIP }, { "skip", LQ_TEST_SKIP },
+    { "ignored", LQ_TEST_SKIP }, { NULL, 0 },
 };
 
 /* ---- rules ---- */
@@ -239,8 +240,7 @@ static void fill_event(struct draft *draft, const struct lq_str *fields)
     event->severity = (enum lq_severity)matcher->severity;
     if (severity.ptr)
         event->severity = (enum lq_severity)look_up(
-            matcher->severities, severity,
-            look_up(common_severities, severity, matcher->severity));
+            matcher->severities, severity, look_up(common_severities, severity, matcher->severity));
     if (status.ptr) {
         event->test_status = (enum lq_test_status)look_up(
             matcher->statuses, status, look_up(common_statuses, status, LQ_TEST_NONE));
@@ -498,8 +498,7 @@ static void take_block(struct lq_parser *parser, char *block, size_t len)
         parser->line_count++;
         for (first = n; n < hits->count && block + hits->at[n].end <= stop; n++)
             ;
-        take_line(parser,
-                  (struct lq_line){ { at, (size_t)(stop - at) }, parser->line_count },
+        take_line(parser, (struct lq_line){ { at, (size_t)(stop - at) }, parser->line_count },
                   hits->at + first, n - first);
         at = stop + 1;
     }

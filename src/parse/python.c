@@ -8,10 +8,10 @@
 
 enum state {
     IDLE,
-    FRAMES,   /* after "Traceback (most recent call last):" */
-    RAISED,   /* the exception was read: an empty line may begin a chain */
-    BLANK,    /* the empty line: the chain's text may follow */
-    CHAINED,  /* after the chain's text: an empty line, then the next traceback */
+    FRAMES,  /* after "Traceback (most recent call last):" */
+    RAISED,  /* the exception was read: an empty line may begin a chain */
+    BLANK,   /* the empty line: the chain's text may follow */
+    CHAINED, /* after the chain's text: an empty line, then the next traceback */
 };
 
 struct traceback {

@@ -80,9 +80,9 @@ static bool take_line(struct lq_parser *parser, struct lq_line line)
 {
     struct report *report = state_of(parser);
 
-    if (lq_parser_try(parser,
-                      "^( *)\\^(?:-*\\^)?-*-? ?(SC\\d+)(?: \\((error|warning|info|style)\\))?: (.*)$",
-                      line.text)) {
+    if (lq_parser_try(
+            parser, "^( *)\\^(?:-*\\^)?-*-? ?(SC\\d+)(?: \\((error|warning|info|style)\\))?: (.*)$",
+            line.text)) {
         emit(parser, report, line);
         return true;
     }

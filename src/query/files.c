@@ -67,8 +67,7 @@ static sqlite3 *open_unreadable(const struct lq_scope *scope, int flags)
 /* Run `sql` with the path, size and modification time of a file; true when it gave a row. */
 static bool about_file(sqlite3 *sqlite, const char *sql, const char *path, const struct stat *info)
 {
-    const int64_t mtime_ns =
-        (int64_t)info->st_mtim.tv_sec * 1000000000 + info->st_mtim.tv_nsec;
+    const int64_t mtime_ns = (int64_t)info->st_mtim.tv_sec * 1000000000 + info->st_mtim.tv_nsec;
     sqlite3_stmt *statement = NULL;
     bool row = false;
 
@@ -111,16 +110,16 @@ static const char *not_parquet(int fd, const struct stat *info)
         return "not a Parquet file";
     if (memcmp(tail + 4, "PAR1", 4) != 0)
         return "torn: the end of the Parquet file is missing";
-    footer_bytes = tail[0] | (uint32_t)tail[1] << 8 | (uint32_t)tail[2] << 16 |
-                   (uint32_t)tail[3] << 24;
+    footer_bytes =
+        tail[0] | (uint32_t)tail[1] << 8 | (uint32_t)tail[2] << 16 | (uint32_t)tail[3] << 24;
     return (int64_t)footer_bytes > info->st_size - 12 ? "damaged: impossible footer size" : NULL;
 }
 
 static void add_file(struct walk *walk, int folder_fd, const char *name, const char *path)
 {
     /* NONBLOCK: a FIFO of that name must not hang us. */
-    LQ_CLEANUP(lq_close)
-    int fd = openat(folder_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    LQ_CLEANUP(lq_close) int fd =
+        openat(folder_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
     struct stat info;
     const char *reason;
 
@@ -176,8 +175,8 @@ static bool is_folder(int folder_fd, const struct dirent *entry)
 static enum lq_status walk_folder(struct walk *walk, int parent_fd, const char *name,
                                   const char *path, int depth, struct lq_error *err)
 {
-    const int fd = openat(parent_fd, name,
-                          O_RDONLY | O_DIRECTORY | O_CLOEXEC | (depth > 0 ? O_NOFOLLOW : 0));
+    const int fd =
+        openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (depth > 0 ? O_NOFOLLOW : 0));
     DIR *folder = fd < 0 ? NULL : fdopendir(fd);
     const struct dirent *entry;
     enum lq_status status = LQ_OK;
@@ -219,8 +218,7 @@ static void want(struct walk *walk, const char *key, const char *value)
 }
 
 enum lq_status lq_file_list_add(struct lq_file_list *list, const char *folder, bool in_store,
-                                bool missing_ok, const struct lq_scope *scope,
-                                struct lq_error *err)
+                                bool missing_ok, const struct lq_scope *scope, struct lq_error *err)
 {
     struct walk walk = { .list = list, .scope = scope, .in_store = in_store };
     struct lq_error reason = { 0 };

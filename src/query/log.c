@@ -18,8 +18,8 @@ static enum lq_status parse(const char *path, const char *format, struct lq_spil
 {
     LQ_CLEANUP(lq_parser_free) struct lq_parser *parser = NULL;
     LQ_CLEANUP(lq_free) char *chunk = lq_alloc(1 << 17);
-    LQ_CLEANUP(lq_close)
-    int fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+    LQ_CLEANUP(lq_close) int fd =
+        strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
 
     if (fd < 0)
         return lq_error_errno(err, errno, "cannot open '%s'", path);

@@ -74,8 +74,9 @@ static const char run_identity[] = "coalesce(run_uid, file)";
 /* Run rows of all files; a run that lies in several counts once, local copies first. */
 static void add_load(struct lq_buf *sql, bool any_files)
 {
-    lq_buf_adds(sql, "CREATE TEMP TABLE lq_run_rows AS SELECT r.run_id::VARCHAR AS ref, r.*, f.place "
-                     "FROM (");
+    lq_buf_adds(sql,
+                "CREATE TEMP TABLE lq_run_rows AS SELECT r.run_id::VARCHAR AS ref, r.*, f.place "
+                "FROM (");
     add_typed_select(sql, any_files);
     lq_buf_adds(sql, " WHERE event_id IS NULL AND (run_uid IS NOT NULL OR run_id IS NOT NULL)) r "
                      "JOIN lq_files f USING (file) WHERE "
@@ -348,8 +349,8 @@ enum lq_status lq_query_open(struct lq_query **out, const struct lq_project *pro
     LQ_CLEANUP(lq_query_close) struct lq_query *query = lq_alloc(sizeof *query);
     struct lq_db_opts opts = { .threads = 1 };
 
-    query->source = (struct lq_source){ file_columns, LQ_COUNT(file_columns), files_rewind,
-                                        files_next, query };
+    query->source =
+        (struct lq_source){ file_columns, LQ_COUNT(file_columns), files_rewind, files_next, query };
     query->scope = *scope;
     query->global_refs = scope->global || scope->include_synced || scope->data;
     LQ_TRY(check_source(scope->data, err));

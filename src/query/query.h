@@ -12,7 +12,7 @@ struct lq_query {
     struct lq_db *db;
     struct lq_scope scope; /* texts borrowed from the caller, who keeps them */
     struct lq_file_list files;
-    bool global_refs;       /* runs are called ns/proj@host:5 here, not 5 */
+    bool global_refs;        /* runs are called ns/proj@host:5 here, not 5 */
     size_t next_file;        /* of the list, handed out next */
     struct lq_spill *events; /* of a log that was parsed directly */
     int64_t event_id;        /* of them, handed out last */

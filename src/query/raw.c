@@ -31,7 +31,8 @@ static enum lq_status find_raw_log(const char *file, char **path, struct lq_erro
     } else {
         at = last_of(file, "/hostname=");
         if (!at)
-            return lq_error_set(err, LQ_NOT_FOUND, "'%s' lies in no store: it has no raw log", file);
+            return lq_error_set(err, LQ_NOT_FOUND, "'%s' lies in no store: it has no raw log",
+                                file);
         lq_buf_add(&text, file, (size_t)(at - file));
         lq_buf_adds(&text, "/_raw");
         rest = at;

@@ -56,8 +56,8 @@ static bool parse_origin(const char **text, struct parts *parts)
 
     if (!colon)
         return true;
-    if (!unescape(*text, slash, &parts->origin[0]) ||
-        !unescape(slash + 1, at, &parts->origin[1]) || !unescape(at + 1, colon, &parts->origin[2]))
+    if (!unescape(*text, slash, &parts->origin[0]) || !unescape(slash + 1, at, &parts->origin[1]) ||
+        !unescape(at + 1, colon, &parts->origin[2]))
         return false;
     *text = colon + 1;
     return true;
@@ -107,15 +107,16 @@ static enum lq_status try_way(struct lq_query *query, const struct parts *parts,
                               bool newest, struct lq_ref *ref, size_t *count, struct lq_buf *all,
                               struct lq_error *err)
 {
-    LQ_CLEANUP(lq_free) char *sql =
-        lq_format("SELECT ref, run_uid, file, run_id, source_name, "
-                  "strftime(started_at AT TIME ZONE 'UTC', '%%Y-%%m-%%d %%H:%%M:%%S') "
-                  "FROM lq_run_rows WHERE " ORIGIN "$4::VARCHAR IS NOT NULL AND $5::BIGINT >= 0 AND "
-                  "%s%s",
-                  where, newest ? NEWEST : " ORDER BY started_at DESC");
+    LQ_CLEANUP(lq_free) char *sql = lq_format(
+        "SELECT ref, run_uid, file, run_id, source_name, "
+        "strftime(started_at AT TIME ZONE 'UTC', '%%Y-%%m-%%d %%H:%%M:%%S') "
+        "FROM lq_run_rows WHERE " ORIGIN "$4::VARCHAR IS NOT NULL AND $5::BIGINT >= 0 AND "
+        "%s%s",
+        where, newest ? NEWEST : " ORDER BY started_at DESC");
     const struct lq_value params[] = {
         lq_value_text(parts->origin[0]), lq_value_text(parts->origin[1]),
-        lq_value_text(parts->origin[2]), lq_value_text(parts->run), lq_value_int(parts->back),
+        lq_value_text(parts->origin[2]), lq_value_text(parts->run),
+        lq_value_int(parts->back),
     };
     LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
     bool more = true;

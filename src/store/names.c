@@ -11,8 +11,8 @@
 /* Not isalnum(): the locale must not decide what a path looks like. */
 static bool is_word(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '_' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-';
 }
 
 static bool is_digit(char c)
@@ -131,8 +131,8 @@ static bool take_time(struct lq_run_file *file, struct lq_str *text)
 {
     size_t at = text->len;
 
-    while (at > 0 && (is_digit(text->ptr[at - 1]) ||
-                      (text->ptr[at - 1] >= 'a' && text->ptr[at - 1] <= 'f')))
+    while (at > 0 &&
+           (is_digit(text->ptr[at - 1]) || (text->ptr[at - 1] >= 'a' && text->ptr[at - 1] <= 'f')))
         at--;
     if (text->len - at == 8 && at > 0 && text->ptr[at - 1] == '-') {
         memcpy(file->run8, text->ptr + at, 8);

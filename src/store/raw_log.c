@@ -11,7 +11,8 @@
 
 enum {
     FRAME_BYTES = 4 * 1024 * 1024, /* of content: what a reader decodes to get at any byte of it */
-    LEVEL = 1, /* hides behind a command's own work; level 3 saves 10 % and takes half as long again */
+    LEVEL =
+        1, /* hides behind a command's own work; level 3 saves 10 % and takes half as long again */
 };
 
 /* zstd's contrib/seekable_format: a skippable frame of (compressed, decompressed) sizes for each
@@ -172,8 +173,8 @@ struct lq_raw_log_reader {
     ZSTD_DCtx *zstd;
     char *in_bytes, *out_bytes;
     ZSTD_inBuffer in;
-    bool mid_frame;    /* a frame has begun and not ended */
-    bool table_seen;   /* the last thing read was a seek table: the log is complete */
+    bool mid_frame;  /* a frame has begun and not ended */
+    bool table_seen; /* the last thing read was a seek table: the log is complete */
     bool input_ended;
 };
 

@@ -87,8 +87,8 @@ static char *file_name(const struct lq_run *run, enum lq_run_file_kind kind, boo
 
 /* Name the file and open its folder below `.lq/TREE`, which is made when missing. */
 static enum lq_status pending_init(struct pending *file, const struct lq_run *run,
-                                   const char *lq_dir, const char *tree,
-                                   enum lq_run_file_kind kind, struct lq_error *err)
+                                   const char *lq_dir, const char *tree, enum lq_run_file_kind kind,
+                                   struct lq_error *err)
 {
     LQ_CLEANUP(lq_buf_release) struct lq_buf source = LQ_BUF_INIT;
     char date[11];
@@ -183,7 +183,8 @@ enum lq_status lq_recorder_new(struct lq_recorder **out, struct lq_store *store,
     run->project = lq_strdup(project->config.project);
     run->lq_version = lq_strdup(LQ_VERSION);
 
-    LQ_TRY(pending_init(&recorder->parquet, run, project->lq_dir, "logs", LQ_RUN_FILE_PARQUET, err));
+    LQ_TRY(
+        pending_init(&recorder->parquet, run, project->lq_dir, "logs", LQ_RUN_FILE_PARQUET, err));
     if (opts->keep_raw)
         LQ_TRY(open_raw(recorder, run, err));
     *out = LQ_TAKE(recorder);
@@ -208,8 +209,7 @@ static void *preload(void *ctx)
 
 void lq_recorder_preload(struct lq_recorder *recorder)
 {
-    recorder->preloading =
-        pthread_create(&recorder->preloader, NULL, preload, recorder) == 0;
+    recorder->preloading = pthread_create(&recorder->preloader, NULL, preload, recorder) == 0;
 }
 
 static enum lq_status open_writer(struct lq_recorder *recorder, struct lq_error *err)

@@ -12,7 +12,7 @@ enum column {
 #define X(name, type, rows, text) COLUMN_##name,
     LQ_COLUMNS(X)
 #undef X
-    N_COLUMNS
+        N_COLUMNS
 };
 
 static const struct {
@@ -25,14 +25,14 @@ static const struct {
 };
 
 const struct lq_source_column lq_event_columns[LQ_EVENT_COLUMN_COUNT] = {
-    { "event_id", LQ_VALUE_INT },      { "severity", LQ_VALUE_TEXT },
-    { "file_path", LQ_VALUE_TEXT },    { "line_number", LQ_VALUE_INT },
-    { "column_number", LQ_VALUE_INT }, { "message", LQ_VALUE_TEXT },
-    { "raw_text", LQ_VALUE_TEXT },     { "tool_name", LQ_VALUE_TEXT },
-    { "category", LQ_VALUE_TEXT },     { "error_code", LQ_VALUE_TEXT },
+    { "event_id", LQ_VALUE_INT },           { "severity", LQ_VALUE_TEXT },
+    { "file_path", LQ_VALUE_TEXT },         { "line_number", LQ_VALUE_INT },
+    { "column_number", LQ_VALUE_INT },      { "message", LQ_VALUE_TEXT },
+    { "raw_text", LQ_VALUE_TEXT },          { "tool_name", LQ_VALUE_TEXT },
+    { "category", LQ_VALUE_TEXT },          { "error_code", LQ_VALUE_TEXT },
     { "error_fingerprint", LQ_VALUE_TEXT }, { "log_line_start", LQ_VALUE_INT },
-    { "log_line_end", LQ_VALUE_INT },  { "test_name", LQ_VALUE_TEXT },
-    { "test_status", LQ_VALUE_TEXT },  { "test_duration_sec", LQ_VALUE_DOUBLE },
+    { "log_line_end", LQ_VALUE_INT },       { "test_name", LQ_VALUE_TEXT },
+    { "test_status", LQ_VALUE_TEXT },       { "test_duration_sec", LQ_VALUE_DOUBLE },
 };
 
 /* A count that is NULL when not given. */
@@ -87,12 +87,12 @@ static void run_values(const struct lq_run *run, struct lq_value values[N_COLUMN
         [COLUMN_arch] = lq_value_text(run->arch),
         [COLUMN_git_commit] = lq_value_text(run->git_commit),
         [COLUMN_git_branch] = lq_value_text(run->git_branch),
-        [COLUMN_git_dirty] = run->git_dirty == LQ_UNKNOWN
-                                 ? null
-                                 : (struct lq_value){ .kind = LQ_VALUE_BOOL,
-                                                      .boolean = run->git_dirty == LQ_YES },
-        [COLUMN_ci] = run->ci.count ? (struct lq_value){ .kind = LQ_VALUE_MAP, .map = &run->ci }
-                                    : null,
+        [COLUMN_git_dirty] =
+            run->git_dirty == LQ_UNKNOWN
+                ? null
+                : (struct lq_value){ .kind = LQ_VALUE_BOOL, .boolean = run->git_dirty == LQ_YES },
+        [COLUMN_ci] =
+            run->ci.count ? (struct lq_value){ .kind = LQ_VALUE_MAP, .map = &run->ci } : null,
         [COLUMN_run_uid] = lq_value_text(run->run_uid),
         [COLUMN_origin] = lq_value_text(run->origin),
         [COLUMN_namespace] = lq_value_text(run->namespace_),
@@ -164,7 +164,9 @@ static void build_copy(struct lq_buf *sql, const char *path, const struct lq_val
             continue;
         }
         params[(*n_params)++] = values[i];
-        lq_buf_addf(sql, columns[i].rows == RUN ? "$%zu::%s" : "CASE WHEN e.event_id IS NULL THEN $%zu::%s END",
+        lq_buf_addf(sql,
+                    columns[i].rows == RUN ? "$%zu::%s"
+                                           : "CASE WHEN e.event_id IS NULL THEN $%zu::%s END",
                     *n_params, columns[i].type);
         lq_buf_addf(sql, " AS %s", columns[i].name);
     }

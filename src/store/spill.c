@@ -10,14 +10,14 @@
 
 /* The texts of an event, in the order in which a record holds them. */
 #define TEXTS(X)                                                                                   \
-    X(file_path) X(message) X(raw_text) X(tool_name) X(category) X(error_code) X(fingerprint)      \
-    X(test_name)
+    X(file_path)                                                                                   \
+    X(message) X(raw_text) X(tool_name) X(category) X(error_code) X(fingerprint) X(test_name)
 
 enum text {
 #define X(name) TEXT_##name,
     TEXTS(X)
 #undef X
-    N_TEXTS
+        N_TEXTS
 };
 
 struct record {
@@ -124,10 +124,14 @@ static uint32_t add_text(struct lq_spill *spill, struct lq_str text, size_t max)
 void lq_spill_add(struct lq_spill *spill, const struct lq_event *event)
 {
     static const size_t max_bytes[N_TEXTS] = {
-        [TEXT_file_path] = LQ_MESSAGE_MAX_BYTES, [TEXT_message] = LQ_MESSAGE_MAX_BYTES,
-        [TEXT_raw_text] = LQ_RAW_TEXT_MAX_BYTES, [TEXT_tool_name] = 256,
-        [TEXT_category] = 256,                   [TEXT_error_code] = 1024,
-        [TEXT_fingerprint] = 1024,               [TEXT_test_name] = LQ_MESSAGE_MAX_BYTES,
+        [TEXT_file_path] = LQ_MESSAGE_MAX_BYTES,
+        [TEXT_message] = LQ_MESSAGE_MAX_BYTES,
+        [TEXT_raw_text] = LQ_RAW_TEXT_MAX_BYTES,
+        [TEXT_tool_name] = 256,
+        [TEXT_category] = 256,
+        [TEXT_error_code] = 1024,
+        [TEXT_fingerprint] = 1024,
+        [TEXT_test_name] = LQ_MESSAGE_MAX_BYTES,
     };
     const struct lq_str texts[N_TEXTS] = {
 #define X(name) [TEXT_##name] = event->name,
@@ -226,16 +230,15 @@ enum lq_status lq_spill_next(struct lq_spill *spill, struct lq_event *event, boo
         texts[i] = none ? (struct lq_str){ 0 } : (struct lq_str){ bytes, record.text_bytes[i] };
         bytes += texts[i].len;
     }
-    *event = (struct lq_event){
-        .severity = record.severity,
-        .test_status = record.test_status,
-        .line_number = record.line_number,
-        .column_number = record.column_number,
-        .log_line_start = record.log_line_start,
-        .log_line_end = record.log_line_end,
-        .test_duration_sec = record.test_duration_sec,
+    *event = (struct lq_event){ .severity = record.severity,
+                                .test_status = record.test_status,
+                                .line_number = record.line_number,
+                                .column_number = record.column_number,
+                                .log_line_start = record.log_line_start,
+                                .log_line_end = record.log_line_end,
+                                .test_duration_sec = record.test_duration_sec,
 #define X(name) .name = texts[TEXT_##name],
-        TEXTS(X)
+                                TEXTS(X)
 #undef X
     };
     return LQ_OK;

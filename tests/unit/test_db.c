@@ -101,8 +101,8 @@ static void test_values_in(void)
 static void test_only_queries(void)
 {
     static const char *const refused[] = {
-        "CREATE TABLE t (x INT)",  "COPY (SELECT 1) TO '/tmp/lq-never'", "SET threads = 4",
-        "INSERT INTO t VALUES (1)", "ATTACH '/tmp/lq-never' AS a",        "LOAD httpfs",
+        "CREATE TABLE t (x INT)",         "COPY (SELECT 1) TO '/tmp/lq-never'", "SET threads = 4",
+        "INSERT INTO t VALUES (1)",       "ATTACH '/tmp/lq-never' AS a",        "LOAD httpfs",
         "PRAGMA database_list; SELECT 1",
     };
 
@@ -157,7 +157,8 @@ static void test_source(void)
               "5000|2500|4999|row number 998|");
     CHECK_STR(ask("SELECT count(*) FROM numbers()", NULL, 0), "5000|");
     numbers.limit = 20000;
-    CHECK(strstr(ask("SELECT count(*) FROM numbers()", NULL, 0), "row 9000 cannot be read") != NULL);
+    CHECK(strstr(ask("SELECT count(*) FROM numbers()", NULL, 0), "row 9000 cannot be read") !=
+          NULL);
 }
 
 static void test_stream_error(void)
