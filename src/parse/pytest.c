@@ -18,22 +18,22 @@ enum part {
     FAILURES, /* or errors: headed sections, one a test */
     WARNINGS,
     SUMMARY,
-    OTHER,    /* output of tests that passed, durations */
+    OTHER, /* output of tests that passed, durations */
 };
 
 struct held {
     enum lq_test_status status;
-    bool detailed;              /* its section was read */
-    struct lq_str name;         /* owned; NULL: not known */
-    struct lq_str key;          /* owned; as the section's heading says it; NULL: --tb=line */
-    struct lq_str first_file;   /* owned; where the test itself stands, for lack of a name */
+    bool detailed;                    /* its section was read */
+    struct lq_str name;               /* owned; NULL: not known */
+    struct lq_str key;                /* owned; as the section's heading says it; NULL: --tb=line */
+    struct lq_str first_file;         /* owned; where the test itself stands, for lack of a name */
     struct lq_str file, message, raw; /* owned */
     int64_t line_number, first, last;
 };
 
 struct pytest {
     enum part part;
-    bool errors;     /* the part of errors in set-up, tear-down and collection */
+    bool errors; /* the part of errors in set-up, tear-down and collection */
     struct held *held;
     size_t n_held, held_capacity, held_bytes;
     uint64_t *done; /* hashes, open addressing; 0: free */
@@ -125,8 +125,7 @@ static uint64_t *find_done(uint64_t *table, size_t capacity, uint64_t hash)
 
 static bool is_done(const struct pytest *py, struct lq_str name, enum lq_test_status status)
 {
-    return py->done_capacity &&
-           *find_done(py->done, py->done_capacity, hash_of(name, status)) != 0;
+    return py->done_capacity && *find_done(py->done, py->done_capacity, hash_of(name, status)) != 0;
 }
 
 static void mark_done(struct pytest *py, struct lq_str name, enum lq_test_status status)
@@ -222,9 +221,8 @@ static void emit_unnamed(struct lq_parser *parser, struct pytest *py, const stru
             lq_clip_add(&name, (struct lq_str){ held->key.ptr + i, held->key.len - i });
             break;
         }
-        lq_clip_add(&name, held->key.ptr[i] == '.'
-                               ? LQ_STR("::")
-                               : (struct lq_str){ held->key.ptr + i, 1 });
+        lq_clip_add(&name, held->key.ptr[i] == '.' ? LQ_STR("::")
+                                                   : (struct lq_str){ held->key.ptr + i, 1 });
     }
     if (name.len)
         emit(parser, py, held, lq_clip_text(&name));
@@ -322,6 +320,10 @@ static void begin_section(struct lq_parser *parser, struct pytest *py, struct lq
         title = lq_parser_group(parser, 1);
         py->status = LQ_TEST_ERROR;
     }
+    if (lq_str_starts(title, LQ_STR("[doctest] "))) {
+        title.ptr += strlen("[doctest] ");
+        title.len -= strlen("[doctest] ");
+    }
     set(&py->key, title);
     lq_clip_clear(&py->first_file);
     lq_clip_clear(&py->file);
@@ -380,8 +382,7 @@ static bool take_native(struct lq_parser *parser, struct pytest *py, struct lq_s
 static void take_section_line(struct lq_parser *parser, struct pytest *py, struct lq_line line)
 {
     const struct lq_str text = line.text;
-    const bool marked =
-        lq_str_starts(text, LQ_STR("E ")) || lq_str_eq(text, LQ_STR("E"));
+    const bool marked = lq_str_starts(text, LQ_STR("E ")) || lq_str_eq(text, LQ_STR("E"));
 
     lq_clip_add(&py->raw, LQ_STR("\n"));
     lq_clip_add(&py->raw, text);
@@ -398,8 +399,8 @@ static void take_section_line(struct lq_parser *parser, struct pytest *py, struc
     py->after_mark = false;
     if (take_native(parser, py, text))
         return;
-    if (lq_parser_try(parser,
-                      "^((?:[A-Za-z]:)?[^\\s:>][^:]*):(\\d+): ?(in .*|[A-Za-z_][\\w.]*)?$", text)) {
+    if (lq_parser_try(parser, "^((?:[A-Za-z]:)?[^\\s:>][^:]*):(\\d+): ?(in .*|[A-Za-z_][\\w.]*)?$",
+                      text)) {
         const struct lq_str raised = lq_parser_group(parser, 3);
 
         set_place(parser, py);
@@ -491,8 +492,7 @@ static size_t find_held(const struct pytest *py, struct lq_str name, enum lq_tes
 
         if (held->status != status)
             continue;
-        if (held->name.ptr ? lq_str_eq(held->name, name)
-                           : !held->key.ptr || heads(held->key, name))
+        if (held->name.ptr ? lq_str_eq(held->name, name) : !held->key.ptr || heads(held->key, name))
             return i;
     }
     return py->n_held;
@@ -565,10 +565,14 @@ static void begin_part(struct lq_parser *parser, struct pytest *py, struct lq_st
         const char *title;
         enum part part;
     } parts[] = {
-        { "FAILURES", FAILURES },       { "ERRORS", FAILURES },
-        { "warnings summary", WARNINGS }, { "short test summary info", SUMMARY },
-        { "XFAILURES", OTHER },         { "PASSES", OTHER },
-        { "XPASSES", OTHER },           { "slowest ", OTHER },
+        { "FAILURES", FAILURES },
+        { "ERRORS", FAILURES },
+        { "warnings summary", WARNINGS },
+        { "short test summary info", SUMMARY },
+        { "XFAILURES", OTHER },
+        { "PASSES", OTHER },
+        { "XPASSES", OTHER },
+        { "slowest ", OTHER },
     };
 
     end_section(parser, py);

@@ -72,12 +72,14 @@ static void test_lines(void)
         { "a.c:10:5: error: ‘x’ undeclared\n", "1-1 error a.c:10:5 gcc: ‘x’ undeclared\n" },
         { "a.c:7: warning: unused ‘x’ [-Wunused-variable]\n",
           "1-1 warning a.c:7 [-Wunused-variable] gcc: unused ‘x’\n" },
-        { "x.c:1:1: error: ‘y’ [-Werror=implicit]\n", "1-1 error x.c:1:1 [-Werror=implicit] gcc: ‘y’\n" },
+        { "x.c:1:1: error: ‘y’ [-Werror=implicit]\n",
+          "1-1 error x.c:1:1 [-Werror=implicit] gcc: ‘y’\n" },
         { "x.c:1:1: error: use of 'y' [-Werror,-Wuninitialized]\n",
           "1-1 error x.c:1:1 [-Wuninitialized] clang: use of 'y'\n" },
         { "dir/a b.c:1:10: fatal error: x.h: No such file or directory\n",
           "1-1 error dir/a b.c:1:10 gcc: x.h: No such file or directory\n" },
-        { "C:\\x\\y.c:7:12: note: declared here\n", "1-1 note C:\\x\\y.c:7:12 gcc: declared here\n" },
+        { "C:\\x\\y.c:7:12: note: declared here\n",
+          "1-1 note C:\\x\\y.c:7:12 gcc: declared here\n" },
         { "größe/zählen.cpp:8:28: warning: ‘n’\n", "1-1 warning größe/zählen.cpp:8:28 g++: ‘n’\n" },
         { "gcc: error: x.c: No such file or directory\n",
           "1-1 error gcc: x.c: No such file or directory\n" },
@@ -145,7 +147,8 @@ static void test_lines(void)
         { "x.asm:4: error: expecting ]\n", "1-1 error x.asm:4 nasm: expecting ]\n" },
         { "x.s:4: Error: no such instruction: `foo'\n",
           "1-1 error x.s:4 as: no such instruction: `foo'\n" },
-        { "main.adb:3:19: found a string type\n", "1-1 error main.adb:3:19 gnat: found a string type\n" },
+        { "main.adb:3:19: found a string type\n",
+          "1-1 error main.adb:3:19 gnat: found a string type\n" },
         { "w.cpp:23:14: warning: use nullptr [modernize-use-nullptr]\n",
           "1-1 warning w.cpp:23:14 [modernize-use-nullptr] clang-tidy: use nullptr\n" },
         { "a.c:4:36: runtime error: shift exponent 40 is too large\n",
@@ -161,6 +164,13 @@ static void test_lines(void)
         { "[  FAILED  ] Suite.Name (3 ms)\n", "1-1 fail Suite.Name googletest: \n" },
         { "not ok 2 - cut\n", "1-1 fail cut tap: \n" },
         { "ok 3 - net # SKIP no network\n", "1-1 skip net tap: \n" },
+        { "    --- FAIL: TestSum/two (0.02s)\n", "1-1 fail TestSum/two go test: \n" },
+        { "test tests::one ... ok\n", "1-1 pass tests::one cargo_test: \n" },
+        { "test tests::slow ... ignored, slow\n", "1-1 skip tests::slow cargo_test: \n" },
+        { "test result: FAILED. 1 passed; 5 failed; 1 ignored; finished in 0.00s\n", "" },
+        { "[ERROR] o.e.AlarmTest.hours(int)[1] -- Time elapsed: 0.041 s <<< FAILURE!\n"
+          "org.x.AssertionFailedError: minutes 1\n\tat o.e.AlarmTest.hours(AlarmTest.java:15)\n",
+          "1-3 fail o.e.AlarmTest.hours(int)[1] surefire: minutes 1\n" },
         /* what CI systems are told */
         { "::error title=ruff (F401),file=/b/a.py,line=1,col=8,endLine=1::a.py:1:8: F401 `os` unused%0A\n",
           "1-1 error /b/a.py:1:8 [F401] ruff: `os` unused\n" },
@@ -187,13 +197,16 @@ static void test_several_lines(void)
     check_events("In file included from b/x.cpp:1:\nb/x.h:2:3: error: ‘y’\n",
                  "2-2 error b/x.h:2:3 g++: ‘y’\n");
     /* CMake wraps its text. */
-    check_events("CMake Error at CMakeLists.txt:8 (message):\n  cannot go\n  on\n\n  at all\n\n\n-- x\n",
-                 "1-5 error CMakeLists.txt:8 cmake: cannot go on\nat all\n");
-    check_events("E401 [*] Multiple imports on one line\n --> src/cart.py:2:1\n  |\n2 | import os\n  | ^^\n\n",
-                 "1-5 error src/cart.py:2:1 [E401] ruff: Multiple imports on one line\n");
-    check_events("warning: unused import: `a`\n --> src/lib.rs:2:5\n  |\n2 | use a;\n  |     ^\n"
-                 "  = note: `#[warn(unused_imports)]` on by default\n\nerror: could not compile `x`\n",
-                 "1-6 warning src/lib.rs:2:5 [unused_imports] rustc: unused import: `a`\n");
+    check_events(
+        "CMake Error at CMakeLists.txt:8 (message):\n  cannot go\n  on\n\n  at all\n\n\n-- x\n",
+        "1-5 error CMakeLists.txt:8 cmake: cannot go on\nat all\n");
+    check_events(
+        "E401 [*] Multiple imports on one line\n --> src/cart.py:2:1\n  |\n2 | import os\n  | ^^\n\n",
+        "1-5 error src/cart.py:2:1 [E401] ruff: Multiple imports on one line\n");
+    check_events(
+        "warning: unused import: `a`\n --> src/lib.rs:2:5\n  |\n2 | use a;\n  |     ^\n"
+        "  = note: `#[warn(unused_imports)]` on by default\n\nerror: could not compile `x`\n",
+        "1-6 warning src/lib.rs:2:5 [unused_imports] rustc: unused import: `a`\n");
     check_events("\n/b/till.js\n  1:7   error    'fs' is never used   no-unused-vars\n"
                  "  2:3  warning  Parsing: x\n\n",
                  "3-3 error /b/till.js:1:7 [no-unused-vars] eslint: 'fs' is never used\n"
@@ -207,35 +220,39 @@ static void test_several_lines(void)
     check_events("Traceback (most recent call last):\n  File \"/b/a.py\", line 8, in f\n    g()\n"
                  "  File \"/b/c.py\", line 2, in g\n    raise x.E(1)\nx.E: 1\nnext\n",
                  "1-6 error /b/c.py:2 [E] python: x.E: 1\n");
-    check_events("Traceback (most recent call last):\n  File \"a.py\", line 1, in f\nKeyError: 'a'\n\n"
-                 "During handling of the above exception, another exception occurred:\n\n"
-                 "Traceback (most recent call last):\n  File \"a.py\", line 9, in <module>\n"
-                 "IndexError: no\n",
-                 "1-9 error a.py:9 [IndexError] python: IndexError: no\n");
+    check_events(
+        "Traceback (most recent call last):\n  File \"a.py\", line 1, in f\nKeyError: 'a'\n\n"
+        "During handling of the above exception, another exception occurred:\n\n"
+        "Traceback (most recent call last):\n  File \"a.py\", line 9, in <module>\n"
+        "IndexError: no\n",
+        "1-9 error a.py:9 [IndexError] python: IndexError: no\n");
 }
 
 static void test_pytest(void)
 {
     /* -q: the full name stands in the summary alone. */
-    check_events("F.\n=== FAILURES ===\n___ T.test_a[x.y] ___\n\n    def test_a(v):\n>       f()\n\n"
-                 "t/test_x.py:3: \n_ _ _ _ _\n    def f():\n>       raise ValueError('no')\n"
-                 "E       ValueError: no\n\nsrc/x.py:9: ValueError\n"
-                 "--- Captured stdout call ---\nmain.c:1:2: error: fake\n"
-                 "=== short test summary info ===\n"
-                 "FAILED t/test_x.py::T::test_a[x.y] - ValueError: no\n1 failed, 1 passed in 0.01s\n",
-                 "3-18 fail t/test_x.py::T::test_a[x.y] src/x.py:9 pytest: ValueError: no\n");
+    check_events(
+        "F.\n=== FAILURES ===\n___ T.test_a[x.y] ___\n\n    def test_a(v):\n>       f()\n\n"
+        "t/test_x.py:3: \n_ _ _ _ _\n    def f():\n>       raise ValueError('no')\n"
+        "E       ValueError: no\n\nsrc/x.py:9: ValueError\n"
+        "--- Captured stdout call ---\nmain.c:1:2: error: fake\n"
+        "=== short test summary info ===\n"
+        "FAILED t/test_x.py::T::test_a[x.y] - ValueError: no\n1 failed, 1 passed in 0.01s\n",
+        "3-18 fail t/test_x.py::T::test_a[x.y] src/x.py:9 pytest: ValueError: no\n");
     /* -v: each result has its line; the failure is one event. */
-    check_events("=== test session starts ===\nt.py::test_a PASSED  [ 33%]\n"
-                 "t.py::test_b[ü 5%-2] FAILED [ 66%]\nt.py::test_c SKIPPED (no net) [100%]\n"
-                 "=== FAILURES ===\n___ test_b[ü 5%-2] ___\nt.py:4: in test_b\n    assert 0\n"
-                 "E   assert 0\n=== short test summary info ===\nFAILED t.py::test_b[ü 5%-2] - assert 0\n"
-                 "=== 1 failed, 1 passed, 1 skipped in 0.10s ===\n",
-                 "2-2 pass t.py::test_a t.py pytest: \n4-4 skip t.py::test_c t.py pytest: \n"
-                 "3-9 fail t.py::test_b[ü 5%-2] t.py:4 pytest: assert 0\n");
+    check_events(
+        "=== test session starts ===\nt.py::test_a PASSED  [ 33%]\n"
+        "t.py::test_b[ü 5%-2] FAILED [ 66%]\nt.py::test_c SKIPPED (no net) [100%]\n"
+        "=== FAILURES ===\n___ test_b[ü 5%-2] ___\nt.py:4: in test_b\n    assert 0\n"
+        "E   assert 0\n=== short test summary info ===\nFAILED t.py::test_b[ü 5%-2] - assert 0\n"
+        "=== 1 failed, 1 passed, 1 skipped in 0.10s ===\n",
+        "2-2 pass t.py::test_a t.py pytest: \n4-4 skip t.py::test_c t.py pytest: \n"
+        "3-9 fail t.py::test_b[ü 5%-2] t.py:4 pytest: assert 0\n");
     /* --tb=no and --tb=line */
-    check_events("=== short test summary info ===\nFAILED t.py::a - assert 0\nERROR t.py::b - E: x - y\n"
-                 "2 failed in 0.1s\n",
-                 "2-2 fail t.py::a t.py pytest: assert 0\n3-3 error t.py::b t.py pytest: E: x - y\n");
+    check_events(
+        "=== short test summary info ===\nFAILED t.py::a - assert 0\nERROR t.py::b - E: x - y\n"
+        "2 failed in 0.1s\n",
+        "2-2 fail t.py::a t.py pytest: assert 0\n3-3 error t.py::b t.py pytest: E: x - y\n");
     check_events("=== FAILURES ===\n/b/t.py:4: assert 0\n=== short test summary info ===\n"
                  "FAILED t.py::a - assert 0\n1 failed in 0.1s\n",
                  "2-4 fail t.py::a /b/t.py:4 pytest: assert 0\n");
@@ -243,8 +260,9 @@ static void test_pytest(void)
     check_events("=== FAILURES ===\n___ T.a ___\nt.py:4: in a\nE   assert 0\n1 failed in 0.1s\n",
                  "2-4 fail t.py::T::a t.py:4 pytest: assert 0\n");
     check_events("[gw0] [ 50%] PASSED t.py::a \n", "1-1 pass t.py::a t.py pytest: \n");
-    check_events("=== warnings summary ===\nt.py::a\n  /b/c.py:35: DeprecationWarning: old\n    f()\n\n",
-                 "3-3 warning /b/c.py:35 [DeprecationWarning] pytest: old\n");
+    check_events(
+        "=== warnings summary ===\nt.py::a\n  /b/c.py:35: DeprecationWarning: old\n    f()\n\n",
+        "3-3 warning /b/c.py:35 [DeprecationWarning] pytest: old\n");
 }
 
 static void test_no_events(void)
@@ -305,7 +323,8 @@ static void test_clean(void)
 static void test_odd_bytes(void)
 {
     LQ_CLEANUP(lq_buf_release) struct lq_buf got = LQ_BUF_INIT;
-    static const char log[] = "a\0b\n\xff\xfe\na.c:1:2: error: x\0y \xff\r\nlast.c:3:4: error: no end";
+    static const char log[] =
+        "a\0b\n\xff\xfe\na.c:1:2: error: x\0y \xff\r\nlast.c:3:4: error: no end";
 
     parse_into(&got, add_event, (struct lq_str){ log, sizeof log - 1 }, 0);
     CHECK(strstr(lq_buf_text(&got), "3-3 error a.c:1:2 gcc: x") != NULL);
@@ -376,9 +395,8 @@ static void test_first_pass(void)
             for (size_t r = 0; r < lq_n_rules; r++) {
                 bool hit = false;
 
-                if (!lq_rules[r].first ||
-                    !lq_matches_try(matches, lq_rules[r].regexp,
-                                    (struct lq_str){ text + at, end - at }))
+                if (!lq_rules[r].first || !lq_matches_try(matches, lq_rules[r].regexp,
+                                                          (struct lq_str){ text + at, end - at }))
                     continue;
                 for (size_t i = first; i < n; i++)
                     hit |= hits.at[i].rule == r;
