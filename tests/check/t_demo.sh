@@ -6,6 +6,7 @@ export TMPDIR
 trap 'rm -rf -- "$TMPDIR"' EXIT
 number=0 bad=0
 status=0
+# shellcheck disable=SC2034 # conditions read it
 out=$("$root/script/demo" 2>&1) || status=$?
 
 # check NAME CONDITION: one TAP line.
