@@ -39,10 +39,18 @@ struct lq_capture_result {
 };
 
 /*
- * Run a command to its end. Standard input passes through. When standard output is a terminal the
- * command gets a pseudo terminal of the same size (post-processing off, so that the bytes are its
- * own; window changes are passed on); otherwise standard output and standard error are two pipes,
- * shown on ours, and the log takes whole lines of each in order of arrival.
+ * Run a command to its end. When standard output is a terminal the command gets a pseudo terminal
+ * of the same size (post-processing off, so that the bytes are its own; window changes are passed
+ * on), in a session of its own; if standard input is a terminal too, what is typed there is passed
+ * on line by line, or key by key while the command asks for that. Otherwise standard output and
+ * standard error are two pipes, shown on ours, and the log takes whole lines of each in order of
+ * arrival; where ours lead to one place (2>&1) so do the command's, and its own order stays. A
+ * standard input that is no terminal is the command's as it is.
+ *
+ * SIGINT, SIGTERM, SIGHUP and SIGQUIT go to the command's processes, once; ignored ones stay
+ * ignored. Descriptors 0 to 2 must be open, and SIGPIPE must be as it was found: the command
+ * inherits it. When nobody reads our output any more (EPIPE) the command's is closed, so that it
+ * ends as it would have. One capture at a time per process.
  *
  * Returns when the child has ended and what it wrote has been read; a grandchild that keeps the
  * output open is waited for no longer than a moment.
@@ -68,15 +76,17 @@ LQ_CHECK enum lq_status lq_capture_fd(int fd, bool echo, const struct lq_sink *s
 /* hostname (LQ_HOSTNAME, else `configured` when not NULL, else the CI runner's stable name:
  * RUNNER_NAME, NODE_NAME…, else the machine's), platform, arch. */
 void lq_facts_host(struct lq_run *run, const char *configured);
-/* git_commit, git_branch, git_dirty of the work tree that `folder` lies in. Runs git; takes
- * milliseconds, so call it on a thread while the child runs. No git, no repository: nothing. */
+/* git_commit, git_branch (NULL when detached), git_dirty (of tracked files) of the work tree that
+ * `folder` lies in. Runs git, without what the repository's settings would have it run; takes
+ * milliseconds, and gives up after 10 s, so call it on a thread while the child runs. No git, no
+ * repository: nothing. */
 void lq_facts_git(struct lq_run *run, const char *folder);
 /* `ci`: "provider" ("github", "gitlab", "jenkins", "circleci", "travis", "buildkite", "azure",
  * "generic"), and as far as the provider tells: run_id, job, url, ref, commit, actor, event,
- * pull_request, runner. Nothing outside CI. */
+ * pull_request, runner. User names and passwords in URLs are left out. Nothing outside CI. */
 void lq_facts_ci(struct lq_run *run);
 /* `environment`: the variables of the process that `names` (NULL-terminated) lists; a name that
- * ends in '*' stands for all with that beginning. */
+ * ends in '*' stands for all with that beginning. Credentials in URLs are left out. */
 void lq_facts_environment(struct lq_run *run, char *const *names);
 /* The absolute path that argv[0] would run, by PATH; NULL when there is none. The caller's. */
 char *lq_find_executable(const char *name);

@@ -5,6 +5,7 @@
 #include "capture/pump.h"
 #include "capture/signals.h"
 #include "capture/tee.h"
+#include "capture/terminal.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -13,7 +14,6 @@
 #include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <termios.h>
 #include <unistd.h>
 
 enum {
@@ -25,19 +25,19 @@ enum {
 };
 
 /*
- * A running command.
- *
- * Where lq has a controlling terminal the command stays in lq's own process group: it may read the
- * keyboard, Ctrl-C, Ctrl-Z and hang-ups reach it from the terminal exactly as without lq, `fg` and
- * `bg` work, and no state of the terminal is lq's to restore. Signals sent to lq alone then go to
- * the tree of its descendants, since the group may hold others (a script, the rest of a pipeline).
- * Without a controlling terminal (CI, services) it gets a group of its own, which is signalled.
+ * A running command, and which of its processes signals go to:
+ * - on a pseudo terminal it leads a session, whose groups are signalled;
+ * - with pipes and a controlling terminal (lq run make | less) it stays in lq's own process group:
+ *   it may read the keyboard, Ctrl-C, Ctrl-Z and hang-ups reach it from the terminal as without lq,
+ *   and `fg` and `bg` work. A signal sent to lq alone goes to the tree of its descendants, since
+ *   the group holds others (a script, the rest of the pipeline);
+ * - with neither (CI, services) it leads a group, which is signalled.
  */
 struct command {
     pid_t pid;
     int pid_fd;
-    bool own_group;
-    int terminal_fd;  /* the command's pseudo terminal, for window changes; -1: none */
+    bool leads_group;
+    struct lq_terminal *terminal; /* NULL: none */
     int64_t deadline; /* monotonic, of the next step against it; 0: none */
 };
 
@@ -46,11 +46,14 @@ struct plumbing {
     int child_out, child_err;
     struct lq_tee_stream streams[LQ_TEE_STREAMS];
     size_t n_streams;
-    int terminal_fd;
+    struct lq_terminal terminal; /* fd -1: none */
 };
 
 #define PLUMBING_INIT                                                                              \
-    { .child_out = -1, .child_err = -1, .streams = { { -1, -1 }, { -1, -1 } }, .terminal_fd = -1 }
+    {                                                                                              \
+        .child_out = -1, .child_err = -1, .streams = { { .in = -1 }, { .in = -1 } },               \
+        .terminal = LQ_TERMINAL_INIT                                                               \
+    }
 
 static void plumbing_release(struct plumbing *plumbing)
 {
@@ -59,7 +62,7 @@ static void plumbing_release(struct plumbing *plumbing)
     lq_close(&plumbing->child_out);
     for (size_t i = 0; i < LQ_TEE_STREAMS; i++)
         lq_close(&plumbing->streams[i].in);
-    lq_close(&plumbing->terminal_fd);
+    lq_terminal_close(&plumbing->terminal);
 }
 
 static enum lq_status add_pipe(struct plumbing *plumbing, int out, int *child_end,
@@ -70,34 +73,22 @@ static enum lq_status add_pipe(struct plumbing *plumbing, int out, int *child_en
     if (pipe2(ends, O_CLOEXEC) != 0)
         return lq_error_set(err, LQ_IO, "cannot make a pipe: %s", strerror(errno));
     fcntl(ends[0], F_SETPIPE_SZ, PIPE_BYTES); /* refused when the user's quota is used up: fine */
-    plumbing->streams[plumbing->n_streams++] = (struct lq_tee_stream){ ends[0], out };
+    plumbing->streams[plumbing->n_streams++] = (struct lq_tee_stream){ .in = ends[0], .out = out };
     *child_end = ends[1];
     return LQ_OK;
 }
 
-/* A pseudo terminal with the size and settings of ours, but for output processing: the command's
- * bytes arrive as they are, and our terminal does to them what it always does. */
 static enum lq_status add_terminal(struct plumbing *plumbing, int out, struct lq_error *err)
 {
-    int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-    struct termios settings;
-    struct winsize size;
+    struct lq_tee_stream *stream = &plumbing->streams[plumbing->n_streams];
 
-    if (fd < 0 || grantpt(fd) != 0 || unlockpt(fd) != 0 ||
-        (plumbing->child_out = ioctl(fd, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC)) < 0) {
-        const int failure = errno;
-
-        lq_close(&fd);
-        return lq_error_set(err, LQ_IO, "cannot make a pseudo terminal: %s", strerror(failure));
-    }
-    plumbing->streams[plumbing->n_streams++] = (struct lq_tee_stream){ fd, out };
-    plumbing->terminal_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    if (tcgetattr(STDOUT_FILENO, &settings) == 0 || tcgetattr(fd, &settings) == 0) {
-        settings.c_oflag &= ~(tcflag_t)OPOST;
-        tcsetattr(plumbing->child_out, TCSANOW, &settings);
-    }
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
-        ioctl(fd, TIOCSWINSZ, &size);
+    LQ_TRY(lq_terminal_open(&plumbing->terminal, &plumbing->child_out, err));
+    *stream = (struct lq_tee_stream){
+        .in = fcntl(plumbing->terminal.fd, F_DUPFD_CLOEXEC, 0), .out = out, .terminal = &plumbing->terminal
+    };
+    if (stream->in < 0)
+        return lq_error_set(err, LQ_IO, "cannot make a pseudo terminal: %s", strerror(errno));
+    plumbing->n_streams++;
     return LQ_OK;
 }
 
@@ -161,13 +152,21 @@ static enum lq_status spawn(struct command *command, const struct plumbing *plum
     int failure;
 
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, plumbing->child_out, STDOUT_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, plumbing->child_err, STDERR_FILENO);
     posix_spawnattr_init(&attributes);
-    if (command->own_group) {
-        posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
-        posix_spawnattr_setpgroup(&attributes, 0);
+    if (command->terminal) {
+        /* The first terminal that a new session's leader opens becomes its controlling one. */
+        posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
+        posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, command->terminal->path, O_RDWR, 0);
+        if (command->terminal->own_stdin)
+            posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDIN_FILENO);
+    } else {
+        posix_spawn_file_actions_adddup2(&actions, plumbing->child_out, STDOUT_FILENO);
+        if (command->leads_group)
+            posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
     }
+    posix_spawn_file_actions_adddup2(
+        &actions, plumbing->child_err == plumbing->child_out ? STDOUT_FILENO : plumbing->child_err,
+        STDERR_FILENO);
     failure = posix_spawnp(&command->pid, argv[0], &actions, &attributes, argv, environ);
     if (failure == ENOEXEC)
         failure = spawn_script(&command->pid, &actions, &attributes, argv);
@@ -186,7 +185,7 @@ static enum lq_status spawn(struct command *command, const struct plumbing *plum
 
 static void signal_command(const struct command *command, int number)
 {
-    if (command->own_group)
+    if (command->leads_group)
         kill(-command->pid, number);
     else
         lq_signal_tree(command->pid, number);
@@ -194,13 +193,37 @@ static void signal_command(const struct command *command, int number)
 
 static void pass_window_size(const struct command *command)
 {
-    struct winsize size;
-
-    if (command->terminal_fd < 0 || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0)
+    if (!command->terminal)
         return;
-    ioctl(command->terminal_fd, TIOCSWINSZ, &size);
+    lq_terminal_resize(command->terminal);
     /* The command may have heard of it from our terminal and asked before the new size was set. */
     signal_command(command, SIGWINCH);
+}
+
+/* Ctrl-Z: stop with the command. On a pseudo terminal nobody else would stop it, and since its
+ * session has no shell, only SIGSTOP does. */
+static void suspend(const struct command *command)
+{
+    if (command->terminal) {
+        signal_command(command, SIGSTOP);
+        lq_terminal_restore(command->terminal);
+    }
+    lq_signals_suspend();
+    if (command->terminal) {
+        lq_terminal_follow(command->terminal);
+        signal_command(command, SIGCONT);
+        pass_window_size(command); /* makes a full-screen program draw anew */
+    }
+}
+
+/* A signal that asks lq to stop goes to the command, but once only: a second Ctrl-C could cost it
+ * its clean-up. */
+static void pass_on(const struct command *command, struct lq_signal_note note)
+{
+    if (command->terminal && note.from_terminal && note.number != SIGHUP)
+        ioctl(command->terminal->fd, TIOCSIG, note.number); /* to who is in the foreground there */
+    else if (command->leads_group || !note.from_terminal)
+        signal_command(command, note.number);
 }
 
 static void pass_signals(const struct lq_signals *signals, const struct command *command,
@@ -211,11 +234,11 @@ static void pass_signals(const struct lq_signals *signals, const struct command 
     while (lq_signals_next(signals, &note)) {
         if (note.number == SIGWINCH) {
             pass_window_size(command);
-        } else if (note.number != SIGCONT) {
+        } else if (note.number == SIGTSTP) {
+            suspend(command);
+        } else {
             result->interrupted = true;
-            /* Ctrl-C: the command has it from the terminal; a second one could cost its clean-up. */
-            if (command->own_group || !note.from_terminal)
-                signal_command(command, note.number);
+            pass_on(command, note);
         }
     }
 }
@@ -249,15 +272,23 @@ static int ms_until(int64_t deadline)
 static void attend(struct command *command, const struct lq_signals *signals,
                    struct lq_capture_result *result)
 {
-    struct pollfd fds[] = {
+    struct pollfd fds[2 + LQ_TERMINAL_POLLS] = {
         { .fd = command->pid_fd, .events = POLLIN },
         { .fd = signals->fd, .events = POLLIN },
+        { .fd = -1 },
+        { .fd = -1 },
     };
 
     while (command->pid_fd >= 0 && !fds[0].revents) {
-        const int n = poll(fds, LQ_COUNT(fds), ms_until(command->deadline));
+        int wait_ms = ms_until(command->deadline);
 
-        if (n < 0) {
+        if (command->terminal) {
+            const int recheck_ms = lq_terminal_poll(command->terminal, fds + 2);
+
+            if (wait_ms < 0 || (recheck_ms >= 0 && recheck_ms < wait_ms))
+                wait_ms = recheck_ms;
+        }
+        if (poll(fds, LQ_COUNT(fds), wait_ms) < 0) {
             fds[0].revents = 0; /* EINTR leaves them as they were */
             continue;
         }
@@ -265,6 +296,8 @@ static void attend(struct command *command, const struct lq_signals *signals,
             enforce_deadline(command, result);
         if (fds[1].revents)
             pass_signals(signals, command, result);
+        if (command->terminal)
+            lq_terminal_type(command->terminal, fds + 2);
     }
 }
 
@@ -300,10 +333,12 @@ static void await_tee(struct lq_tee *tee, const struct lq_signals *signals,
             continue;
         }
         while (lq_signals_next(signals, &note)) {
-            if (note.number == SIGWINCH || note.number == SIGCONT)
-                continue;
-            result->interrupted = true;
-            lq_tee_end(tee);
+            if (note.number == SIGTSTP) {
+                lq_signals_suspend();
+            } else if (note.number != SIGWINCH) {
+                result->interrupted = true;
+                lq_tee_end(tee);
+            }
         }
     }
 }
@@ -341,13 +376,14 @@ static enum lq_status run(const struct lq_capture_opts *opts, struct lq_pump *pu
 {
     LQ_CLEANUP(plumbing_release) struct plumbing plumbing = PLUMBING_INIT;
     LQ_CLEANUP(lq_close) int pid_fd = -1;
-    struct command command = { .pid_fd = -1, .own_group = !has_controlling_terminal() };
+    struct command command = { .pid_fd = -1 };
     struct lq_tee *tee = NULL;
     enum lq_status status;
     int64_t began;
 
     LQ_TRY(plumb(&plumbing, opts->quiet, err));
-    command.terminal_fd = plumbing.terminal_fd;
+    command.leads_group = plumbing.terminal.fd >= 0 || !has_controlling_terminal();
+    command.terminal = plumbing.terminal.fd >= 0 ? &plumbing.terminal : NULL;
     began = begin(result);
     status = spawn(&command, &plumbing, opts->argv, err);
     pid_fd = command.pid_fd;
@@ -398,8 +434,9 @@ static enum lq_status follow(int fd, bool echo, struct lq_pump *pump,
                              const struct lq_signals *signals, struct lq_capture_result *result,
                              struct lq_error *err)
 {
-    const struct lq_tee_stream stream = { fcntl(fd, F_DUPFD_CLOEXEC, 0),
-                                          echo ? STDOUT_FILENO : -1 };
+    const struct lq_tee_stream stream = {
+        .in = fcntl(fd, F_DUPFD_CLOEXEC, 0), .out = echo ? STDOUT_FILENO : -1
+    };
     struct lq_tee *tee = NULL;
     const int64_t began = begin(result);
 

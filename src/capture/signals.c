@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 static const int caught[LQ_N_CAUGHT] = {
-    SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGCONT, SIGCHLD,
+    SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGTSTP, SIGCHLD,
 };
 
 /* What the handler writes to; a handler has no argument of its own. */
@@ -25,6 +25,14 @@ static void on_signal(int number, siginfo_t *info, void *context)
     errno = saved;
 }
 
+static void catch_one(int number)
+{
+    struct sigaction action = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART };
+
+    sigfillset(&action.sa_mask);
+    sigaction(number, &action, NULL);
+}
+
 enum lq_status lq_signals_catch(struct lq_signals *signals, struct lq_error *err)
 {
     int ends[2];
@@ -35,15 +43,11 @@ enum lq_status lq_signals_catch(struct lq_signals *signals, struct lq_error *err
     signals->write_fd = ends[1];
     note_fd = ends[1];
     for (size_t i = 0; i < LQ_N_CAUGHT; i++) {
-        struct sigaction action = { .sa_sigaction = on_signal,
-                                    .sa_flags = SA_SIGINFO | SA_RESTART };
-
-        sigfillset(&action.sa_mask);
-        if (caught[i] == SIGCHLD)
-            action = (struct sigaction){ .sa_handler = SIG_DFL };
         sigaction(caught[i], NULL, &signals->before[i]);
-        if (signals->before[i].sa_handler != SIG_IGN || caught[i] == SIGCHLD)
-            sigaction(caught[i], &action, NULL);
+        if (caught[i] == SIGCHLD)
+            signal(SIGCHLD, SIG_DFL);
+        else if (signals->before[i].sa_handler != SIG_IGN)
+            catch_one(caught[i]);
     }
     return LQ_OK;
 }
@@ -56,6 +60,13 @@ bool lq_signals_next(const struct lq_signals *signals, struct lq_signal_note *no
         n = read(signals->fd, note, sizeof *note);
     while (n < 0 && errno == EINTR);
     return n == sizeof *note;
+}
+
+void lq_signals_suspend(void)
+{
+    signal(SIGTSTP, SIG_DFL);
+    kill(getpid(), SIGTSTP); /* returns once lq is continued, or at once when nobody could do that */
+    catch_one(SIGTSTP);
 }
 
 void lq_signals_release(struct lq_signals *signals)

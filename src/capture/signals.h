@@ -27,13 +27,15 @@ struct lq_signal_note {
 
 /*
  * Catch SIGINT, SIGTERM, SIGHUP, SIGQUIT (unless they were ignored: nohup goes on working),
- * SIGWINCH and SIGCONT, and set SIGCHLD to its default, without which an exit code would be lost.
+ * SIGWINCH and SIGTSTP, and set SIGCHLD to its default, without which an exit code would be lost.
  * The dispositions that a command inherits are as lq found them. One at a time per process.
  * LQ_IO.
  */
 LQ_CHECK enum lq_status lq_signals_catch(struct lq_signals *signals, struct lq_error *err);
 /* The next note; false when there is none now. */
 bool lq_signals_next(const struct lq_signals *signals, struct lq_signal_note *note);
+/* Stop as SIGTSTP would have stopped lq, until it is continued. */
+void lq_signals_suspend(void);
 /* Everything as it was before. Accepts what was never caught. */
 void lq_signals_release(struct lq_signals *signals);
 

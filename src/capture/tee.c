@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 enum {
@@ -78,14 +79,32 @@ static void pass_on(struct lq_tee *tee, struct stream *stream, size_t fresh)
     memmove(stream->bytes, stream->bytes + ready, stream->held);
 }
 
+/* read(2) into `fresh`. A pseudo terminal's status byte is left out; `*status_only`: there was
+ * nothing else, which is not the end. */
+static ssize_t read_stream(const struct stream *stream, char *fresh, bool *status_only)
+{
+    char packet_status;
+    const struct iovec parts[] = { { &packet_status, 1 }, { fresh, READ_BYTES } };
+    ssize_t n;
+
+    *status_only = false;
+    if (!stream->fds.terminal)
+        return read(stream->fds.in, fresh, READ_BYTES);
+    n = readv(stream->fds.in, parts, 2);
+    lq_terminal_follow(stream->fds.terminal);
+    *status_only = n == 1;
+    return n > 0 ? n - 1 : n;
+}
+
 /* Read once; a stream that has ended is closed. */
 static void take(struct lq_tee *tee, struct stream *stream)
 {
     char *fresh = stream->bytes + stream->held;
-    const ssize_t n = read(stream->fds.in, fresh, READ_BYTES);
+    bool status_only;
+    const ssize_t n = read_stream(stream, fresh, &status_only);
     int failure = 0;
 
-    if (n < 0 && (errno == EINTR || errno == EAGAIN))
+    if (status_only || (n < 0 && (errno == EINTR || errno == EAGAIN)))
         return;
     if (n <= 0) {
         /* EIO is how a pseudo terminal says that its last user is gone. */
@@ -182,6 +201,8 @@ static void *tee_main(void *ctx)
 
         lq_close(&stream->fds.in);
         lq_pump_add(tee->pump, stream->bytes, stream->held);
+        if (stream->fds.terminal)
+            lq_terminal_restore(stream->fds.terminal);
     }
     if (write(tee->done_fd, &one, sizeof one) < 0)
         fail(tee, errno, "cannot report the end of the log");

@@ -410,7 +410,8 @@ struct report {
 };
 
 /* In the new process: be the session of terminal `slave` (or of none), capture, report. */
-static void session_main(const char *script, int slave, int report_fd, bool ignore_hangup)
+static void session_main(const char *script, int master, int slave, int report_fd,
+                         bool ignore_hangup)
 {
     LQ_CLEANUP(lq_buf_release) struct lq_buf log = LQ_BUF_INIT;
     const struct lq_sink sink = { keep, &log };
@@ -422,6 +423,8 @@ static void session_main(const char *script, int slave, int report_fd, bool igno
     struct termios before = { 0 }, after = { 0 };
 
     setsid();
+    if (master >= 0)
+        close(master); /* so that a test that gives up hangs the terminal up */
     if (ignore_hangup)
         signal(SIGHUP, SIG_IGN);
     if (slave >= 0) {
@@ -482,12 +485,17 @@ static void test_terminal(void)
         { "echo ready; read x; echo \"got $x\"", "ready", "word\n", "ready\ngot word\n", 0, false },
         { "exec 3</dev/tty; echo ready; read x <&3; echo \"got $x\"", "ready", "word\n",
           "ready\ngot word\n", 0, false },
-        { "echo ready; sleep 100", "ready", "\x03", "ready\n", 130, true },
+        { "echo ready; read x", "ready", "\x03", "ready\n", 130, true },
         { "trap 'echo caught; exit 4' INT; echo ready; sleep 100 & wait", "ready", "\x03",
           "ready\ncaught\n", 4, true },
         { "trap 'echo quit; exit 5' QUIT; echo ready; sleep 100 & wait", "ready", "\x1c",
           "ready\nquit\n", 5, true },
         { "printf 'a\\r\\nb\\n'", NULL, NULL, "a\r\nb\n", 0, false },
+        { "echo ready; cat; echo end", "ready", "x\n\x04", "ready\nx\nend\n", 0, false },
+        { "stty -icanon min 1; echo ready; head -c 1", "ready", "x", "ready\nx", 0, false },
+        { "stty raw; echo ready; head -c 2 | od -An -tx1; stty sane; echo cooked; read x", "ready",
+          "\x03\r\n", "ready\n 03 0d\ncooked\r\n", 0, false },
+        { "stty -icanon; sh -c 'stty -echo'; exit 3", NULL, NULL, "", 3, false },
     };
 
     for (size_t i = 0; i < LQ_COUNT(cases); i++) {
@@ -504,7 +512,7 @@ static void test_terminal(void)
         fflush(stdout);
         pid = fork();
         if (pid == 0)
-            session_main(cases[i].script, slave, ends[1], false);
+            session_main(cases[i].script, master, slave, ends[1], false);
         close(ends[1]);
         if (cases[i].wait_for)
             CHECK(await(master, cases[i].wait_for, &seen));
@@ -535,7 +543,7 @@ static void test_window_change(void)
     if (pid == 0)
         session_main("trap '[ \"$(stty size <&2)\" = \"40 120\" ] && exit 6' WINCH; echo ready; "
                      "while :; do sleep 0.05; done",
-                     slave, ends[1], false);
+                     master, slave, ends[1], false);
     close(ends[1]);
     CHECK(await(master, "ready", &seen));
     size = (struct winsize){ .ws_row = 40, .ws_col = 120 };
@@ -575,7 +583,7 @@ static void test_forwarding(void)
         fflush(stdout);
         pid = fork();
         if (pid == 0)
-            session_main(cases[i].script, -1, ends[1], cases[i].ignore_hangup);
+            session_main(cases[i].script, -1, -1, ends[1], cases[i].ignore_hangup);
         close(ends[1]);
         report = wait_for(pid, ends[0]);
         CHECK(report.status == LQ_OK);
