@@ -38,7 +38,7 @@ struct command {
     int pid_fd;
     bool leads_group;
     struct lq_terminal *terminal; /* NULL: none */
-    int64_t deadline; /* monotonic, of the next step against it; 0: none */
+    int64_t deadline;             /* monotonic, of the next step against it; 0: none */
 };
 
 /* What the command writes to, and what lq reads of it. */
@@ -50,10 +50,10 @@ struct plumbing {
 };
 
 #define PLUMBING_INIT                                                                              \
-    {                                                                                              \
-        .child_out = -1, .child_err = -1, .streams = { { .in = -1 }, { .in = -1 } },               \
-        .terminal = LQ_TERMINAL_INIT                                                               \
-    }
+    { .child_out = -1,                                                                             \
+      .child_err = -1,                                                                             \
+      .streams = { { .in = -1 }, { .in = -1 } },                                                   \
+      .terminal = LQ_TERMINAL_INIT }
 
 static void plumbing_release(struct plumbing *plumbing)
 {
@@ -83,9 +83,9 @@ static enum lq_status add_terminal(struct plumbing *plumbing, int out, struct lq
     struct lq_tee_stream *stream = &plumbing->streams[plumbing->n_streams];
 
     LQ_TRY(lq_terminal_open(&plumbing->terminal, &plumbing->child_out, err));
-    *stream = (struct lq_tee_stream){
-        .in = fcntl(plumbing->terminal.fd, F_DUPFD_CLOEXEC, 0), .out = out, .terminal = &plumbing->terminal
-    };
+    *stream = (struct lq_tee_stream){ .in = fcntl(plumbing->terminal.fd, F_DUPFD_CLOEXEC, 0),
+                                      .out = out,
+                                      .terminal = &plumbing->terminal };
     if (stream->in < 0)
         return lq_error_set(err, LQ_IO, "cannot make a pseudo terminal: %s", strerror(errno));
     plumbing->n_streams++;
@@ -156,7 +156,8 @@ static enum lq_status spawn(struct command *command, const struct plumbing *plum
     if (command->terminal) {
         /* The first terminal that a new session's leader opens becomes its controlling one. */
         posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
-        posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, command->terminal->path, O_RDWR, 0);
+        posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, command->terminal->path, O_RDWR,
+                                         0);
         if (command->terminal->own_stdin)
             posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDIN_FILENO);
     } else {
@@ -434,9 +435,8 @@ static enum lq_status follow(int fd, bool echo, struct lq_pump *pump,
                              const struct lq_signals *signals, struct lq_capture_result *result,
                              struct lq_error *err)
 {
-    const struct lq_tee_stream stream = {
-        .in = fcntl(fd, F_DUPFD_CLOEXEC, 0), .out = echo ? STDOUT_FILENO : -1
-    };
+    const struct lq_tee_stream stream = { .in = fcntl(fd, F_DUPFD_CLOEXEC, 0),
+                                          .out = echo ? STDOUT_FILENO : -1 };
     struct lq_tee *tee = NULL;
     const int64_t began = begin(result);
 

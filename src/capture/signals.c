@@ -65,7 +65,8 @@ bool lq_signals_next(const struct lq_signals *signals, struct lq_signal_note *no
 void lq_signals_suspend(void)
 {
     signal(SIGTSTP, SIG_DFL);
-    kill(getpid(), SIGTSTP); /* returns once lq is continued, or at once when nobody could do that */
+    kill(getpid(),
+         SIGTSTP); /* returns once lq is continued, or at once when nobody could do that */
     catch_one(SIGTSTP);
 }
 

@@ -15,8 +15,8 @@
 enum { LQ_TEE_STREAMS = 2 };
 
 struct lq_tee_stream {
-    int in;  /* read to its end; the tee closes it */
-    int out; /* borrowed, what is read is written there; -1: not shown */
+    int in;                       /* read to its end; the tee closes it */
+    int out;                      /* borrowed, what is read is written there; -1: not shown */
     struct lq_terminal *terminal; /* borrowed, whose output `in` is; NULL for others */
 };
 

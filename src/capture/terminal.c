@@ -61,7 +61,8 @@ static bool is_foreground(int fd)
 
 static bool same_input(const struct termios *a, const struct termios *b)
 {
-    return a->c_iflag == b->c_iflag && (a->c_lflag & ~(tcflag_t)EXTPROC) == (b->c_lflag & ~(tcflag_t)EXTPROC) &&
+    return a->c_iflag == b->c_iflag &&
+           (a->c_lflag & ~(tcflag_t)EXTPROC) == (b->c_lflag & ~(tcflag_t)EXTPROC) &&
            memcmp(a->c_cc, b->c_cc, sizeof a->c_cc) == 0;
 }
 

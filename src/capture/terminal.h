@@ -22,11 +22,11 @@
 enum { LQ_TERMINAL_POLLS = 2 };
 
 struct lq_terminal {
-    int fd;          /* lq's side, non-blocking, in packet mode: a read begins with a status byte */
-    char path[64];   /* of the command's side */
-    int keyboard;    /* our terminal, for reading */
-    bool own_stdin;  /* standard input is a terminal: the command's is the pseudo terminal then */
-    atomic_bool lent; /* our terminal has the command's settings */
+    int fd;         /* lq's side, non-blocking, in packet mode: a read begins with a status byte */
+    char path[64];  /* of the command's side */
+    int keyboard;   /* our terminal, for reading */
+    bool own_stdin; /* standard input is a terminal: the command's is the pseudo terminal then */
+    atomic_bool lent;             /* our terminal has the command's settings */
     struct termios ours, initial; /* our terminal's, and the pseudo terminal's, at the start */
     char typed[4096];             /* not yet taken by the pseudo terminal */
     size_t n_typed;
