@@ -23,7 +23,6 @@ struct walk {
     char *wanted[4];
     size_t n_wanted;
     char since[11], until[11]; /* dates, "" without bound */
-    sqlite3 *unreadable;       /* NULL: none remembered */
 };
 
 void lq_file_list_release(struct lq_file_list *list)
@@ -64,17 +63,21 @@ static sqlite3 *open_unreadable(const struct lq_scope *scope, int flags)
     return NULL;
 }
 
+static int64_t mtime_ns(const struct stat *info)
+{
+    return (int64_t)info->st_mtim.tv_sec * 1000000000 + info->st_mtim.tv_nsec;
+}
+
 /* Run `sql` with the path, size and modification time of a file; true when it gave a row. */
 static bool about_file(sqlite3 *sqlite, const char *sql, const char *path, const struct stat *info)
 {
-    const int64_t mtime_ns = (int64_t)info->st_mtim.tv_sec * 1000000000 + info->st_mtim.tv_nsec;
     sqlite3_stmt *statement = NULL;
     bool row = false;
 
     if (sqlite3_prepare_v2(sqlite, sql, -1, &statement, NULL) == SQLITE_OK) {
         sqlite3_bind_text(statement, 1, path, -1, SQLITE_STATIC);
         sqlite3_bind_int64(statement, 2, info->st_size);
-        sqlite3_bind_int64(statement, 3, mtime_ns);
+        sqlite3_bind_int64(statement, 3, mtime_ns(info));
         row = sqlite3_step(statement) == SQLITE_ROW;
     }
     sqlite3_finalize(statement);
@@ -117,32 +120,77 @@ static const char *not_parquet(int fd, const struct stat *info)
 
 static void add_file(struct walk *walk, int folder_fd, const char *name, const char *path)
 {
-    /* NONBLOCK: a FIFO of that name must not hang us. */
+    struct stat info;
+
+    if (fstatat(folder_fd, name, &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(info.st_mode))
+        return;
+    LQ_GROW(walk->list->files, walk->list->count, walk->list->capacity);
+    walk->list->files[walk->list->count++] = (struct lq_file){
+        .path = lq_strdup(path),
+        .size_bytes = info.st_size,
+        .mtime_ns = mtime_ns(&info),
+        .in_store = walk->in_store,
+    };
+}
+
+static int by_path(const void *a, const void *b)
+{
+    return strcmp(((const struct lq_file *)a)->path, ((const struct lq_file *)b)->path);
+}
+
+void lq_file_list_sort(struct lq_file_list *list)
+{
+    if (list->count > 0)
+        qsort(list->files, list->count, sizeof *list->files, by_path);
+}
+
+struct lq_file *lq_file_list_find(const struct lq_file_list *list, const char *path)
+{
+    const struct lq_file key = { .path = (char *)(uintptr_t)path };
+
+    return list->count == 0
+               ? NULL
+               : bsearch(&key, list->files, list->count, sizeof *list->files, by_path);
+}
+
+/* Why a file is left out; NULL: it is not. */
+static const char *reason_against(const struct lq_file *file, sqlite3 *unreadable)
+{
+    /* NONBLOCK: should it have become a FIFO meanwhile, that must not hang us. */
     LQ_CLEANUP(lq_close) int fd =
-        openat(folder_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+        open(file->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
     struct stat info;
     const char *reason;
 
-    if (fd < 0 || fstat(fd, &info) != 0) {
-        if (errno != ENOENT && errno != ELOOP)
-            lq_file_warn(walk->scope, path, strerror(errno));
-        return;
-    }
-    if (!S_ISREG(info.st_mode))
-        return;
+    if (fd < 0 || fstat(fd, &info) != 0)
+        return strerror(errno);
     reason = not_parquet(fd, &info);
-    if (!reason && walk->unreadable &&
-        about_file(walk->unreadable,
-                   "SELECT 1 FROM file WHERE path = ? AND size_bytes = ? AND mtime_ns = ?", path,
-                   &info))
+    if (!reason && unreadable &&
+        about_file(unreadable,
+                   "SELECT 1 FROM file WHERE path = ? AND size_bytes = ? AND mtime_ns = ?",
+                   file->path, &info))
         reason = "unreadable when last tried";
-    if (reason) {
-        lq_file_warn(walk->scope, path, reason);
-        return;
+    return reason;
+}
+
+void lq_file_list_check(struct lq_file_list *list, const struct lq_scope *scope)
+{
+    sqlite3 *unreadable = open_unreadable(scope, SQLITE_OPEN_READONLY);
+    size_t kept = 0;
+
+    for (size_t i = 0; i < list->count; i++) {
+        const char *reason =
+            list->files[i].indexed ? NULL : reason_against(&list->files[i], unreadable);
+
+        if (!reason) {
+            list->files[kept++] = list->files[i];
+            continue;
+        }
+        lq_file_warn(scope, list->files[i].path, reason);
+        free(list->files[i].path);
     }
-    LQ_GROW(walk->list->files, walk->list->count, walk->list->capacity);
-    walk->list->files[walk->list->count++] =
-        (struct lq_file){ .path = lq_strdup(path), .in_store = walk->in_store };
+    list->count = kept;
+    sqlite3_close(unreadable);
 }
 
 /* Whether the filters rule out everything below a folder of this name. */
@@ -233,14 +281,12 @@ enum lq_status lq_file_list_add(struct lq_file_list *list, const char *folder, b
         lq_time_date(scope->since, walk.since);
     if (scope->until)
         lq_time_date(scope->until - 1, walk.until);
-    walk.unreadable = open_unreadable(scope, SQLITE_OPEN_READONLY);
     if (stat(folder, &info) == 0 && S_ISREG(info.st_mode)) {
         add_file(&walk, AT_FDCWD, folder, folder);
         status = LQ_OK;
     } else {
         status = walk_folder(&walk, AT_FDCWD, folder, folder, 0, &reason);
     }
-    sqlite3_close(walk.unreadable);
     for (size_t i = 0; i < walk.n_wanted; i++)
         free(walk.wanted[i]);
     if (status == LQ_NOT_FOUND && missing_ok)

@@ -8,7 +8,9 @@
 
 struct lq_file {
     char *path;
+    int64_t size_bytes, mtime_ns;
     bool in_store; /* else local */
+    bool indexed;  /* an index holds it as it is now */
 };
 
 struct lq_file_list {
@@ -21,13 +23,22 @@ void lq_file_list_release(struct lq_file_list *list);
 /*
  * Append the Parquet files below `folder` that the filters of `scope` do not rule out by their
  * partition folders (`hostname=…/date=…`). Skipped without a word: names that begin with '.' or
- * '_', anything but regular files, symbolic links. Left out with a warning: files that do not begin
- * and end as Parquet, and files remembered as unreadable.
+ * '_', anything but regular files, symbolic links. Nothing is opened yet.
  * LQ_OK, also for a folder that is not there when `missing_ok`; LQ_NOT_FOUND, LQ_DENIED, LQ_IO.
  */
 LQ_CHECK enum lq_status lq_file_list_add(struct lq_file_list *list, const char *folder,
                                          bool in_store, bool missing_ok,
                                          const struct lq_scope *scope, struct lq_error *err);
+
+/* Sort by path. */
+void lq_file_list_sort(struct lq_file_list *list);
+
+/* The file at `path` in a sorted list; NULL when it is not there. */
+struct lq_file *lq_file_list_find(const struct lq_file_list *list, const char *path);
+
+/* Leave out, with a warning, those of the files that are not indexed which do not begin and end as
+ * Parquet, or are remembered as unreadable. */
+void lq_file_list_check(struct lq_file_list *list, const struct lq_scope *scope);
 
 /* Remember that the engine cannot read `path` as it is now (size and modification time), in
  * scope->cache_dir. Failing to remember is no error: it only costs time. */

@@ -3,25 +3,19 @@
 #include "query/query.h"
 #include "base/alloc.h"
 #include "base/file.h"
-#include "model/columns.h"
+#include "query/columns.h"
+#include "query/index.h"
 #include "store/names.h"
-#include <sys/stat.h>
+#include <unistd.h>
 
 /* From this many files on a second thread pays for itself. */
 #define FILES_PER_THREAD 32
 
-static const struct {
-    const char *name, *type;
-} columns[] = {
-#define X(name, type, rows, text) { #name, type },
-    LQ_COLUMNS(X)
-#undef X
-};
-
-/* ---- the files as a relation: lq_files(file, place) ---- */
+/* ---- the files as a relation: lq_files(file, place, indexed) ---- */
 
 static const struct lq_source_column file_columns[] = { { "file", LQ_VALUE_TEXT },
-                                                        { "place", LQ_VALUE_TEXT } };
+                                                        { "place", LQ_VALUE_TEXT },
+                                                        { "indexed", LQ_VALUE_BOOL } };
 
 static enum lq_status files_rewind(void *ctx, struct lq_error *err)
 {
@@ -41,45 +35,40 @@ static enum lq_status files_next(void *ctx, struct lq_value *row, bool *more, st
         return LQ_OK;
     row[0] = lq_value_text(file->path);
     row[1] = lq_value_text(file->in_store ? "store" : "local");
+    row[2] = (struct lq_value){ .kind = LQ_VALUE_BOOL, .boolean = file->indexed };
     query->next_file++;
     return LQ_OK;
 }
 
 /* ---- reading ---- */
 
-/*
- * SELECT every column of the schema with its type from the files in the variable lq_paths. One
- * file with another type would change a column of the whole union, hence the casts; a relation
- * without rows supplies the columns that no file has.
- */
-static void add_typed_select(struct lq_buf *sql, bool any_files)
-{
-    lq_buf_adds(sql, "SELECT ");
-    for (size_t i = 0; i < LQ_COUNT(columns); i++)
-        lq_buf_addf(sql, "TRY_CAST(%s AS %s) AS %s, ", columns[i].name, columns[i].type,
-                    columns[i].name);
-    lq_buf_adds(sql, "lq_file AS file FROM (SELECT ");
-    for (size_t i = 0; i < LQ_COUNT(columns); i++)
-        lq_buf_addf(sql, "NULL::%s AS %s, ", columns[i].type, columns[i].name);
-    lq_buf_adds(sql, "NULL::VARCHAR AS lq_file WHERE false");
-    if (any_files)
-        lq_buf_adds(sql, " UNION ALL BY NAME SELECT * FROM read_parquet(getvariable('lq_paths'), "
-                         "union_by_name = true, hive_partitioning = false, filename = 'lq_file')");
-    lq_buf_adds(sql, ")");
-}
-
 /* A file without run_uid was not written by this lq: its path stands in. */
 static const char run_identity[] = "coalesce(run_uid, file)";
 
-/* Run rows of all files; a run that lies in several counts once, local copies first. */
-static void add_load(struct lq_buf *sql, bool any_files)
+/* Append " UNION ALL SELECT … FROM index" for every index that is attached. */
+static void add_indexed(struct lq_buf *sql, const struct lq_query *query, const char *table)
 {
-    lq_buf_adds(sql,
-                "CREATE TEMP TABLE lq_run_rows AS SELECT r.run_id::VARCHAR AS ref, r.*, f.place "
-                "FROM (");
-    add_typed_select(sql, any_files);
-    lq_buf_adds(sql, " WHERE event_id IS NULL AND (run_uid IS NOT NULL OR run_id IS NOT NULL)) r "
-                     "JOIN lq_files f USING (file) WHERE "
+    for (size_t i = 0; i < LQ_COUNT(query->indexes); i++) {
+        if (!query->indexes[i].attached)
+            continue;
+        lq_buf_adds(sql, " UNION ALL SELECT ");
+        lq_columns_add_names(sql);
+        lq_buf_addf(sql, ", file FROM %s.%s", query->indexes[i].name, table);
+    }
+}
+
+/*
+ * Run rows of all files; a run that lies in several counts once, local copies first. An index may hold
+ * rows of files that are not in the scope: the join leaves them out.
+ */
+static void add_load(struct lq_buf *sql, const struct lq_query *query, bool any_direct)
+{
+    lq_buf_adds(sql, "CREATE TEMP TABLE lq_run_rows AS "
+                     "SELECT r.run_id::VARCHAR AS ref, r.*, f.place FROM (SELECT * FROM (");
+    lq_columns_add_select(sql, any_direct);
+    lq_buf_adds(sql, ") WHERE event_id IS NULL AND (run_uid IS NOT NULL OR run_id IS NOT NULL)");
+    add_indexed(sql, query, "runs");
+    lq_buf_adds(sql, ") r JOIN lq_files f USING (file) WHERE "
                      "($1::VARCHAR IS NULL OR namespace = $1) AND "
                      "($2::VARCHAR IS NULL OR project = $2) AND "
                      "($3::VARCHAR IS NULL OR hostname = $3) AND "
@@ -91,12 +80,23 @@ static void add_load(struct lq_buf *sql, bool any_files)
                 run_identity);
 }
 
-static enum lq_status set_paths(struct lq_query *query, const char *relation, struct lq_error *err)
+/* Set lq_paths to the files that `relation` lists and that are read directly; whether there are any. */
+static enum lq_status set_paths(struct lq_query *query, const char *relation, bool *any,
+                                struct lq_error *err)
 {
-    LQ_CLEANUP(lq_free) char *sql =
-        lq_format("SET VARIABLE lq_paths = (SELECT list(file ORDER BY file) FROM %s)", relation);
+    LQ_CLEANUP(lq_free) char *sql = lq_format(
+        "SET VARIABLE lq_paths = (SELECT list(file ORDER BY file) FROM lq_files "
+        "WHERE NOT indexed AND file IN (SELECT file FROM %s))",
+        relation);
+    LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
+    bool more;
 
-    return lq_db_script(query->db, sql, err);
+    LQ_TRY(lq_db_script(query->db, sql, err));
+    LQ_TRY(lq_db_query(query->db, LQ_DB_ANY, "SELECT coalesce(len(getvariable('lq_paths')), 0)",
+                       NULL, 0, &rows, err));
+    LQ_TRY(lq_rows_next(rows, &more, err));
+    *any = lq_rows_get_int(rows, 0) > 0;
+    return LQ_OK;
 }
 
 static struct lq_value time_or_null(int64_t time)
@@ -114,13 +114,14 @@ static enum lq_status load_runs(struct lq_query *query, struct lq_error *err)
         time_or_null(scope->until),
     };
     LQ_CLEANUP(lq_buf_release) struct lq_buf sql = LQ_BUF_INIT;
+    bool any_direct;
 
     LQ_TRY(lq_db_script(query->db,
                         "DROP TABLE IF EXISTS lq_run_rows; DROP TABLE IF EXISTS lq_files; "
                         "CREATE TEMP TABLE lq_files AS SELECT * FROM lq_file_rows()",
                         err));
-    LQ_TRY(set_paths(query, "lq_files", err));
-    add_load(&sql, query->files.count > 0);
+    LQ_TRY(set_paths(query, "lq_files", &any_direct, err));
+    add_load(&sql, query, any_direct);
     return lq_db_exec(query->db, lq_buf_text(&sql), params, LQ_COUNT(params), err);
 }
 
@@ -152,7 +153,7 @@ static bool readable(struct lq_query *query, const struct lq_file *file, struct 
         return false;
     lq_buf_clear(&sql);
     lq_buf_adds(&sql, "SELECT count(*), max(hash(COLUMNS(*))) FROM (");
-    add_typed_select(&sql, true);
+    lq_columns_add_select(&sql, true);
     lq_buf_adds(&sql, ")");
     return lq_db_query(query->db, LQ_DB_ANY, lq_buf_text(&sql), NULL, 0, &rows, err) == LQ_OK &&
            lq_rows_next(rows, &more, err) == LQ_OK;
@@ -181,7 +182,7 @@ static bool drop_unreadable(struct lq_query *query)
     for (size_t i = 0; i < list->count; i++) {
         struct lq_error reason = { 0 };
 
-        if (readable(query, &list->files[i], &reason)) {
+        if (list->files[i].indexed || readable(query, &list->files[i], &reason)) {
             list->files[kept++] = list->files[i];
             continue;
         }
@@ -261,15 +262,13 @@ enum lq_status lq_query_add_log_relations(struct lq_query *query, const char *pa
     const struct lq_value file = lq_value_text(path);
 
     lq_buf_adds(&sql, "CREATE TEMP TABLE lq_run_rows AS SELECT NULL::VARCHAR AS ref, ");
-    for (size_t i = 0; i < LQ_COUNT(columns); i++)
-        lq_buf_addf(&sql, "NULL::%s AS %s, ", columns[i].type, columns[i].name);
-    lq_buf_adds(&sql, "$1 AS file, 'log' AS place");
+    lq_columns_add_nulls(&sql);
+    lq_buf_adds(&sql, ", $1 AS file, 'log' AS place");
     LQ_TRY(lq_db_exec(query->db, lq_buf_text(&sql), &file, 1, err));
     lq_buf_clear(&sql);
     lq_buf_adds(&sql, "CREATE TEMP VIEW lq_event_rows AS SELECT e.*, r.file FROM ("
                       "SELECT * FROM lq_log_rows() UNION ALL BY NAME SELECT ");
-    for (size_t i = 0; i < LQ_COUNT(columns); i++)
-        lq_buf_addf(&sql, "%sNULL::%s AS %s", i ? ", " : "", columns[i].type, columns[i].name);
+    lq_columns_add_nulls(&sql);
     lq_buf_adds(&sql, " WHERE false) e, lq_run_rows r");
     return lq_db_script(query->db, lq_buf_text(&sql), err);
 }
@@ -278,11 +277,13 @@ enum lq_status lq_query_add_log_relations(struct lq_query *query, const char *pa
 static enum lq_status add_event_rows(struct lq_query *query, struct lq_error *err)
 {
     LQ_CLEANUP(lq_buf_release) struct lq_buf sql = LQ_BUF_INIT;
+    bool any_direct;
 
-    LQ_TRY(set_paths(query, "lq_run_rows", err));
+    LQ_TRY(set_paths(query, "lq_run_rows", &any_direct, err));
     lq_buf_adds(&sql, "CREATE OR REPLACE TEMP VIEW lq_event_rows AS SELECT * FROM (");
-    add_typed_select(&sql, lq_query_run_count(query) > 0);
+    lq_columns_add_select(&sql, any_direct);
     lq_buf_adds(&sql, ") WHERE event_id IS NOT NULL");
+    add_indexed(&sql, query, "events");
     return lq_db_script(query->db, lq_buf_text(&sql), err);
 }
 
@@ -294,38 +295,149 @@ static enum lq_status load(struct lq_query *query, struct lq_error *err)
     return add_event_rows(query, err);
 }
 
-/* Load; when a damaged file is in the way, without it. */
-static enum lq_status load_readable(struct lq_query *query, struct lq_error *err)
+/* The store's part that the scope covers; NULL when none. The caller's. */
+static char *store_folder(const struct lq_scope *scope, const struct lq_project *project)
 {
-    enum lq_status status = load(query, err);
+    struct lq_buf part = LQ_BUF_INIT;
 
-    if (status == LQ_SQL && drop_unreadable(query))
-        status = load(query, err);
-    return status;
+    if (scope->data)
+        return lq_strdup(scope->data);
+    if (scope->global)
+        return lq_strdup(scope->store);
+    if (!scope->include_synced || !scope->store || !project)
+        return NULL;
+    lq_buf_addf(&part, "%s/namespace=", scope->store);
+    lq_name_add_partition(&part, lq_str_of(project->config.namespace_));
+    lq_buf_adds(&part, "/project=");
+    lq_name_add_partition(&part, lq_str_of(project->config.project));
+    return lq_buf_detach(&part);
 }
 
 static enum lq_status list_files(struct lq_query *query, const struct lq_project *project,
                                  struct lq_error *err)
 {
     const struct lq_scope *scope = &query->scope;
+    LQ_CLEANUP(lq_free) char *store = store_folder(scope, project);
 
-    if (scope->data)
-        return lq_file_list_add(&query->files, scope->data, true, false, scope, err);
-    if (project) {
+    if (project && !scope->data) {
         LQ_CLEANUP(lq_free) char *logs = lq_path_join(project->lq_dir, "logs");
 
         LQ_TRY(lq_file_list_add(&query->files, logs, false, true, scope, err));
+        query->indexes[0] = (struct lq_query_index){
+            .name = "local_index",
+            .path = lq_path_join(project->lq_dir, "index.duckdb"),
+        };
     }
-    if (scope->global && scope->store)
-        return lq_file_list_add(&query->files, scope->store, true, true, scope, err);
-    if (scope->include_synced && scope->store && project) {
-        LQ_CLEANUP(lq_buf_release) struct lq_buf part = LQ_BUF_INIT;
+    if (store) {
+        LQ_TRY(lq_file_list_add(&query->files, store, true, !scope->data, scope, err));
+        query->indexes[1] = (struct lq_query_index){
+            .name = "store_index",
+            .in_store = true,
+            .path = lq_index_path(scope->data ? scope->data : scope->store, scope->cache_dir),
+        };
+    }
+    lq_file_list_sort(&query->files);
+    return LQ_OK;
+}
 
-        lq_buf_addf(&part, "%s/namespace=", scope->store);
-        lq_name_add_partition(&part, lq_str_of(project->config.namespace_));
-        lq_buf_adds(&part, "/project=");
-        lq_name_add_partition(&part, lq_str_of(project->config.project));
-        return lq_file_list_add(&query->files, lq_buf_text(&part), true, true, scope, err);
+/* ---- indexes ---- */
+
+/* A damaged index is removed, with a line: the next question makes it anew. */
+static void say_damaged(const struct lq_query *query, const struct lq_query_index *index,
+                        const char *reason)
+{
+    LQ_CLEANUP(lq_free) char *line =
+        lq_format("the index '%s' is made anew: %s", index->path, reason);
+
+    if (query->scope.warn)
+        query->scope.warn(query->scope.warn_ctx, line);
+    unlink(index->path);
+}
+
+/* Attach an index and mark the files that it holds. */
+static enum lq_status attach(struct lq_query *query, struct lq_query_index *index,
+                             struct lq_error *err)
+{
+    struct lq_error reason = { 0 };
+    const enum lq_status status = lq_index_attach(query->db, index->path, index->name,
+                                                  &query->files, index->in_store,
+                                                  &index->attached, &reason);
+
+    if (status == LQ_CORRUPT) {
+        say_damaged(query, index, reason.message);
+        return LQ_OK;
+    }
+    if (status != LQ_OK && err)
+        *err = reason;
+    return status;
+}
+
+static size_t count_direct(const struct lq_query *query, bool in_store)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < query->files.count; i++)
+        count += query->files.files[i].in_store == in_store && !query->files.files[i].indexed;
+    return count;
+}
+
+/* Whether the files listed are all that there are, so that others in an index are gone. */
+static bool lists_everything(const struct lq_scope *scope)
+{
+    return !scope->include_synced && !scope->namespace_ && !scope->project && !scope->hostname &&
+           !scope->source && !scope->since && !scope->until;
+}
+
+/* Do without the indexes: one of them is damaged inside. False when none was in use. */
+static bool forsake_indexes(struct lq_query *query)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < LQ_COUNT(query->indexes); i++) {
+        struct lq_query_index *index = &query->indexes[i];
+
+        if (!index->attached)
+            continue;
+        any = true;
+        index->attached = lq_index_detach(query->db, index->name, NULL) != LQ_OK;
+        say_damaged(query, index, "it cannot be read");
+    }
+    for (size_t i = 0; i < query->files.count; i++)
+        query->files.files[i].indexed = false;
+    if (any)
+        lq_file_list_check(&query->files, &query->scope);
+    return any;
+}
+
+/* Load; without what turns out to be damaged: an index first, then files. */
+static enum lq_status load_readable(struct lq_query *query, struct lq_error *err)
+{
+    enum lq_status status = load(query, err);
+
+    if (status == LQ_SQL && forsake_indexes(query))
+        status = load(query, err);
+    if (status == LQ_SQL && drop_unreadable(query))
+        status = load(query, err);
+    return status;
+}
+
+/* Attach the indexes of the scope; one that lacks many files takes them in first. That it cannot be
+ * written (read-only, another process is at it) only costs time: the files are read directly. */
+static enum lq_status use_indexes(struct lq_query *query, struct lq_error *err)
+{
+    for (size_t i = 0; i < LQ_COUNT(query->indexes); i++) {
+        struct lq_query_index *index = &query->indexes[i];
+
+        if (!index->path)
+            continue;
+        LQ_TRY(attach(query, index, err));
+        if (count_direct(query, index->in_store) <= LQ_INDEX_DIRECT_FILES ||
+            lq_index_update(index->path, &query->files, index->in_store,
+                            lists_everything(&query->scope), NULL) != LQ_OK)
+            continue;
+        if (index->attached)
+            LQ_TRY(lq_index_detach(query->db, index->name, err));
+        LQ_TRY(attach(query, index, err));
     }
     return LQ_OK;
 }
@@ -347,7 +459,6 @@ enum lq_status lq_query_open(struct lq_query **out, const struct lq_project *pro
                              const struct lq_scope *scope, struct lq_error *err)
 {
     LQ_CLEANUP(lq_query_close) struct lq_query *query = lq_alloc(sizeof *query);
-    struct lq_db_opts opts = { .threads = 1 };
 
     query->source =
         (struct lq_source){ file_columns, LQ_COUNT(file_columns), files_rewind, files_next, query };
@@ -357,10 +468,12 @@ enum lq_status lq_query_open(struct lq_query **out, const struct lq_project *pro
     if (scope->global || scope->include_synced)
         LQ_TRY(check_source(scope->store, err));
     LQ_TRY(list_files(query, project, err));
-    if (query->files.count > FILES_PER_THREAD)
-        opts.threads = 2;
-    LQ_TRY(lq_db_open(&query->db, &opts, err));
+    LQ_TRY(lq_db_open(&query->db, NULL, err));
     LQ_TRY(lq_db_add_source(query->db, "lq_file_rows", &query->source, err));
+    LQ_TRY(use_indexes(query, err));
+    lq_file_list_check(&query->files, scope);
+    if (count_direct(query, false) + count_direct(query, true) > FILES_PER_THREAD)
+        LQ_TRY(lq_db_script(query->db, "SET threads = 2", err));
     LQ_TRY(load_readable(query, err));
     LQ_TRY(lq_query_add_views(query, err));
     *out = LQ_TAKE(query);
@@ -387,9 +500,15 @@ enum lq_status lq_query_run(struct lq_query *query, bool user_sql, const char *s
     struct lq_error first = { 0 };
     enum lq_status status = lq_db_query(query->db, guard, sql, params, n_params, rows, &first);
 
-    if (status == LQ_SQL && !is_statement_error(&first) && drop_unreadable(query)) {
-        LQ_TRY(load(query, err));
-        return lq_db_query(query->db, guard, sql, params, n_params, rows, err);
+    if (status == LQ_SQL && !is_statement_error(&first) &&
+        (forsake_indexes(query) || drop_unreadable(query))) {
+        LQ_TRY(load_readable(query, err));
+        status = lq_db_query(query->db, guard, sql, params, n_params, rows, &first);
+        /* Without the index, the files themselves may be what is damaged. */
+        if (status == LQ_SQL && drop_unreadable(query)) {
+            LQ_TRY(load_readable(query, err));
+            return lq_db_query(query->db, guard, sql, params, n_params, rows, err);
+        }
     }
     if (status != LQ_OK && err)
         *err = first;
@@ -403,6 +522,8 @@ void lq_query_close(struct lq_query **out)
     if (!query)
         return;
     lq_db_close(&query->db);
+    for (size_t i = 0; i < LQ_COUNT(query->indexes); i++)
+        free(query->indexes[i].path);
     lq_file_list_release(&query->files);
     lq_spill_free(&query->events);
     free(query);

@@ -8,10 +8,18 @@
 #include "store/spill.h"
 #include <lq/query.h>
 
+/* An index that the scope may use. */
+struct lq_query_index {
+    char *path;       /* NULL: none */
+    const char *name; /* in SQL */
+    bool in_store, attached;
+};
+
 struct lq_query {
     struct lq_db *db;
     struct lq_scope scope; /* texts borrowed from the caller, who keeps them */
     struct lq_file_list files;
+    struct lq_query_index indexes[2]; /* of the local runs, of the store */
     bool global_refs;        /* runs are called ns/proj@host:5 here, not 5 */
     size_t next_file;        /* of the list, handed out next */
     struct lq_spill *events; /* of a log that was parsed directly */

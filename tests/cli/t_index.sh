@@ -1,0 +1,139 @@
+#!/usr/bin/env bash
+# The index: the same answers with it, without it, beside others, and when it is damaged.
+. "$(dirname -- "$0")/lib.sh"
+
+# A project with $1 runs of two events each, made of one recorded run.
+many_runs() {
+    local first i
+    new_project
+    printf '%s\n' 'a.c:1:2: error: no such name' 'b.c:3: warning: odd' >log
+    lq import -n build log 2>/dev/null
+    first=$(find .lq/logs -name '001_*.parquet')
+    need duckdb
+    for ((i = 2; i <= $1; i++)); do
+        echo "COPY (SELECT * REPLACE ($i AS run_id, '$(printf 'ffffffff-0000-7000-8000-%012d' "$i")' AS run_uid)
+            FROM read_parquet('$first', hive_partitioning = false))
+            TO '${first%/*}/$(printf %03d "$i")_build_000000.parquet' (FORMAT parquet);"
+    done | duckdb
+}
+
+answers() {
+    lq sql --csv "$@" "SELECT (SELECT count(*) || '/' || sum(run_id) FROM lq_runs) AS runs,
+        (SELECT count(*) || '/' || count(message) FROM lq_events) AS events" | tail -n 1
+}
+
+test_same_answers_with_and_without() {
+    many_runs 80
+    want=80/3240,160/160
+    expect test "$(answers)" = $want
+    expect test -s .lq/index.duckdb
+    expect test "$(answers)" = $want
+    lq errors --csv -n 0 >with.csv
+    rm .lq/index.duckdb
+    mkdir .lq/index.duckdb # cannot be written
+    lq errors --csv -n 0 >without.csv
+    cmp with.csv without.csv || fail "the index changes the answer"
+}
+
+test_new_and_removed_files() {
+    many_runs 80
+    answers >/dev/null
+    lq import -n build log 2>/dev/null # run 2 again by number: ids are taken by state.db
+    expect test "$(lq sql --csv 'SELECT count(*) FROM lq_runs' | tail -1)" = 81
+    rm .lq/logs/*/*/04?_*.parquet
+    expect test "$(lq sql --csv 'SELECT count(*) FROM lq_runs' | tail -1)" = 71
+    expect test "$(lq sql --csv 'SELECT count(*) FROM lq_events' | tail -1)" = 142
+    expect test "$(lq sql --csv --since 1h 'SELECT count(*) FROM lq_events' | tail -1)" = 142
+}
+
+test_damaged_index() {
+    many_runs 70
+    want=70/2485,140/140
+    expect test "$(answers)" = $want
+    cp .lq/index.duckdb good
+    size=$(stat -c %s good)
+    for ((i = 0; i < 12; i++)); do
+        cp good .lq/index.duckdb
+        printf 'damage!!damage!!damage!!' |
+            dd of=.lq/index.duckdb bs=1 seek=$((size * i / 12 + 100)) conv=notrunc status=none
+        expect test "$(answers 2>/dev/null)" = $want
+        expect test "$(answers 2>/dev/null)" = $want
+    done
+    for text in '' 'garbage'; do
+        printf '%s' "$text" >.lq/index.duckdb
+        expect test "$(answers 2>/dev/null)" = $want
+    done
+    head -c $((size / 2)) good >.lq/index.duckdb
+    run lq sql --csv 'SELECT count(*) AS n FROM lq_events'
+    expect_stdout <<'END'
+n
+140
+END
+    expect_in_stderr 'is made anew'
+}
+
+test_other_version() {
+    many_runs 70
+    answers >/dev/null
+    duckdb .lq/index.duckdb "UPDATE meta SET version = 'of the future'"
+    run lq sql --csv 'SELECT count(*) AS n FROM lq_events'
+    expect_stdout <<'END'
+n
+140
+END
+    expect_in_stderr 'of another version'
+    run lq errors --csv
+    expect_stderr </dev/null
+}
+
+test_ten_at_once_with_a_killed_writer() {
+    many_runs 200
+    want=200/20100,400/400
+    for _ in 1 2 3; do
+        rm -f .lq/index.duckdb
+        for _ in $(seq 10); do answers >>all.txt 2>&1 & done
+        lq status >/dev/null 2>&1 &
+        disown
+        kill -9 $! 2>/dev/null || true
+        wait
+    done
+    [[ $(sort -u all.txt) == "$want" ]] || fail "$(sort all.txt | uniq -c)"
+    expect test "$(find .lq -maxdepth 1 -name '*.new*' | wc -l)" = 0
+}
+
+test_index_that_cannot_be_written() {
+    many_runs 70
+    mkdir .lq/index.duckdb.new
+    expect test "$(answers)" = 70/2485,140/140
+    [[ ! -e .lq/index.duckdb ]] || fail "written all the same"
+}
+
+test_a_bad_file_among_many() {
+    many_runs 70
+    folder=$(dirname "$(find .lq/logs -name '001_*.parquet')")
+    head -c 1000 "$folder"/002_*.parquet >"$folder/torn.parquet"
+    echo nonsense >"$folder/short.parquet"
+    for _ in 1 2; do
+        run lq sql --csv 'SELECT count(*) AS n FROM lq_runs'
+        expect_stdout <<'END'
+n
+70
+END
+        expect_in_stderr torn.parquet
+    done
+}
+
+test_store_index_is_a_cache() {
+    many_runs 70
+    lq sync 2>/dev/null
+    expect test "$(answers -g)" = 70/2485,140/140
+    expect test "$(find "$HOME/.cache/lq" -name 'index-*.duckdb' | wc -l)" = 1
+    expect test "$(answers -d ~/.lq/projects)" = 70/2485,140/140
+    expect test "$(answers --include-synced)" = 70/2485,140/140
+    expect test "$(answers -d ~/.lq/projects --hostname testhost)" = 70/2485,140/140
+    rm -r "$HOME/.lq/projects/namespace=acme"
+    expect test "$(answers -d ~/.lq/projects 2>/dev/null)" = ,0/0
+    expect test "$(answers -g)" = 70/2485,140/140
+}
+
+run_tests "$@"
