@@ -115,6 +115,10 @@ static enum lq_status event_main(struct lq_cli *cli, const void *argp, struct lq
 
 /* ---- context ---- */
 
+/* Of an event that spans more lines, such as a test named at the start and in the summary, the
+ * first ones are shown. */
+#define SHOWN_EVENT_LINES 60
+
 struct context {
     FILE *out;
     enum lq_out_format format;
@@ -201,7 +205,7 @@ static enum lq_status context_main(struct lq_cli *cli, const void *argp, struct 
     LQ_CLEANUP(lq_ref_release) struct lq_ref ref = { 0 };
     LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
     struct context context = { .out = cli->out, .format = cli->format };
-    int64_t around;
+    int64_t around, last;
     bool empty, more;
     enum lq_status status;
 
@@ -219,8 +223,14 @@ static enum lq_status context_main(struct lq_cli *cli, const void *argp, struct 
                             args->ref);
     if (cli->format == LQ_OUT_CSV)
         fputs("line,marked,text\n", cli->out);
+    last = context.last;
+    if (last - context.first >= SHOWN_EVENT_LINES) {
+        last = context.first + SHOWN_EVENT_LINES - 1;
+        lq_say("event %s spans lines %lld to %lld of the log: %d of them are shown", args->ref,
+               (long long)context.first, (long long)context.last, SHOWN_EVENT_LINES);
+    }
     status = lq_query_log_lines(ref.file, context.first > around ? context.first - around : 1,
-                                context.last + around, on_piece, &context, err);
+                                last + around, on_piece, &context, err);
     if (cli->format == LQ_OUT_JSON && status == LQ_OK)
         fputs(context.n_printed ? "\n]\n" : "[]\n", cli->out);
     lq_buf_release(&context.line);
