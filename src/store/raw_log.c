@@ -11,8 +11,7 @@
 
 enum {
     FRAME_BYTES = 4 * 1024 * 1024, /* of content: what a reader decodes to get at any byte of it */
-    LEVEL =
-        1, /* hides behind a command's own work; level 3 saves 10 % and takes half as long again */
+    LEVEL = 1, /* level 3 saves 5 to 8 % of the size and takes 1.5 to 2 times as long */
 };
 
 /* zstd's contrib/seekable_format: a skippable frame of (compressed, decompressed) sizes for each
