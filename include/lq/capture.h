@@ -25,6 +25,7 @@ struct lq_capture_opts {
     char *const *argv;  /* NULL-terminated; executed as it is, found by PATH */
     int64_t timeout_ms; /* 0: none. SIGTERM to the process group, SIGKILL 5 s later */
     bool quiet;         /* do not show the output */
+    bool on_stderr;     /* show all of it on standard error; standard output is the caller's own */
 };
 
 struct lq_capture_result {
@@ -44,8 +45,8 @@ struct lq_capture_result {
  * on), in a session of its own; if standard input is a terminal too, what is typed there is passed
  * on line by line, or key by key while the command asks for that. Otherwise standard output and
  * standard error are two pipes, shown on ours, and the log takes whole lines of each in order of
- * arrival; where ours lead to one place (2>&1) so do the command's, and its own order stays. A
- * standard input that is no terminal is the command's as it is.
+ * arrival; where ours lead to one place (2>&1) or with on_stderr so do the command's, and its own
+ * order stays. A standard input that is no terminal is the command's as it is.
  *
  * SIGINT, SIGTERM, SIGHUP and SIGQUIT go to the command's processes, once; ignored ones stay
  * ignored. Descriptors 0 to 2 must be open, and SIGPIPE must be as it was found: the command

@@ -34,6 +34,17 @@ void lq_store_close(struct lq_store **store);
 struct lq_recorder_opts {
     const char *format; /* NULL: detect line by line */
     bool keep_raw;
+    bool keep_excerpt; /* for lq_recorder_excerpt */
+};
+
+/* The beginning and the end of a log, for reports. Lines are valid UTF-8 without line end, escape
+ * sequences or what a carriage return overwrote; longer ones are cut, with "…" behind. */
+enum { LQ_EXCERPT_HEAD_LINES = 10, LQ_EXCERPT_TAIL_LINES = 20, LQ_EXCERPT_LINE_BYTES = 1000 };
+
+struct lq_excerpt {
+    const struct lq_str *head, *tail; /* of a short log some lines are in both */
+    size_t n_head, n_tail;
+    int64_t n_lines, n_bytes; /* of the whole log */
 };
 
 /*
@@ -46,7 +57,7 @@ LQ_CHECK enum lq_status lq_recorder_new(struct lq_recorder **recorder, struct lq
                                         const struct lq_recorder_opts *opts, struct lq_run *run,
                                         struct lq_error *err);
 
-/* The sinks that take the log: the parser's and, with keep_raw, the raw log's. Borrowed. */
+/* The sinks that take the log: the parser's, and those that the options ask for. Borrowed. */
 const struct lq_sink *lq_recorder_sinks(struct lq_recorder *recorder, size_t *n_sinks);
 
 /* Load libduckdb and open it on a thread of its own, so that a command's run time hides it. Safe
@@ -64,6 +75,21 @@ LQ_CHECK enum lq_status lq_recorder_finish(struct lq_recorder *recorder, struct 
 
 /* Events seen so far, in order, for a closing summary. */
 int64_t lq_recorder_event_count(const struct lq_recorder *recorder);
+
+/*
+ * Read the events back, from the first one, after lq_recorder_finish (whether or not it could
+ * publish). Event number n of the run is the n-th, from 1. `event` is borrowed until the next call;
+ * `*more` is false behind the last. LQ_IO.
+ */
+LQ_CHECK enum lq_status lq_recorder_rewind_events(struct lq_recorder *recorder,
+                                                  struct lq_error *err);
+LQ_CHECK enum lq_status lq_recorder_next_event(struct lq_recorder *recorder,
+                                               struct lq_event *event, bool *more,
+                                               struct lq_error *err);
+
+/* With keep_excerpt, after the last byte went to the sinks. Borrowed from the recorder. */
+void lq_recorder_excerpt(struct lq_recorder *recorder, struct lq_excerpt *excerpt);
+
 /* The published Parquet file, relative to the project's root; NULL before finish. Borrowed. */
 const char *lq_recorder_path(const struct lq_recorder *recorder);
 

@@ -101,10 +101,17 @@ static bool outputs_are_one(void)
            out.st_dev == err.st_dev && out.st_ino == err.st_ino;
 }
 
-static enum lq_status plumb(struct plumbing *plumbing, bool quiet, struct lq_error *err)
+static enum lq_status plumb(struct plumbing *plumbing, bool quiet, bool on_stderr,
+                            struct lq_error *err)
 {
-    const int out = quiet ? -1 : STDOUT_FILENO;
+    const int out = quiet ? -1 : on_stderr ? STDERR_FILENO : STDOUT_FILENO;
 
+    /* What the caller then writes to standard output is for programs: no terminal there. */
+    if (on_stderr) {
+        LQ_TRY(add_pipe(plumbing, out, &plumbing->child_out, err));
+        plumbing->child_err = plumbing->child_out;
+        return LQ_OK;
+    }
     if (isatty(STDOUT_FILENO))
         LQ_TRY(add_terminal(plumbing, out, err));
     else
@@ -382,7 +389,7 @@ static enum lq_status run(const struct lq_capture_opts *opts, struct lq_pump *pu
     enum lq_status status;
     int64_t began;
 
-    LQ_TRY(plumb(&plumbing, opts->quiet, err));
+    LQ_TRY(plumb(&plumbing, opts->quiet, opts->on_stderr, err));
     command.leads_group = plumbing.terminal.fd >= 0 || !has_controlling_terminal();
     command.terminal = plumbing.terminal.fd >= 0 ? &plumbing.terminal : NULL;
     began = begin(result);

@@ -47,6 +47,10 @@ struct lq_command {
 /* All commands in the order of the help, NULL behind the last. */
 extern const struct lq_command *const lq_commands[];
 
+/* Open the project for a command that did not ask the dispatcher to: one that answers a missing
+ * project in its own way. As lq_project_open. */
+LQ_CHECK enum lq_status lq_cli_open_project(struct lq_cli *cli, struct lq_error *err);
+
 /* Open the runs that cli->scope names. With no run in it, says so in one line on stderr, and
  * `*empty` is set: there is nothing to find in it. */
 LQ_CHECK enum lq_status lq_cli_open_query(struct lq_cli *cli, struct lq_query **query, bool *empty,

@@ -2,6 +2,7 @@
 /* lq run: run a command, keep its log and what the log says. */
 #include "base/file.h"
 #include "cli/record.h"
+#include "cli/run_report.h"
 #include <lq/capture.h>
 #include <signal.h>
 #include <string.h>
@@ -9,10 +10,15 @@
 /* What lq returns when it failed and the command did not. */
 #define EXIT_LQ_FAILED 125
 
+/* Events in a report, where --error-limit does not say. */
+#define ERROR_LIMIT 20
+
 struct run_args {
     const char *name, *format;
     int64_t timeout_sec;
     bool quiet, no_raw;
+    bool json, markdown, warnings, summary;
+    const char *error_limit;
     char *const *words;
 };
 
@@ -23,10 +29,22 @@ static const struct lq_opt run_opts[] = {
            "stop the command after that time"),
     LQ_OPT(struct run_args, quiet, 'q', "quiet", NULL, "do not show the command's output"),
     LQ_OPT(struct run_args, no_raw, 0, "no-raw", NULL, "do not keep the raw log"),
+    LQ_OPT(struct run_args, json, 0, "json", NULL,
+           "report the run as JSON; the command's output goes to standard error"),
+    LQ_OPT(struct run_args, markdown, 0, "markdown", NULL, "report it as Markdown, likewise"),
+    LQ_OPT(struct run_args, warnings, 'w', "include-warnings", NULL, "list warnings in the report"),
+    LQ_OPT(struct run_args, error_limit, 0, "error-limit", "N",
+           "list at most N events in the report (20; 0: all)"),
+    LQ_OPT(struct run_args, summary, 0, "summary", NULL, "only counts in the report"),
     LQ_ARG(struct run_args, words, "command",
            "several words are run as they are, one as a shell line"),
     LQ_OPT_END,
 };
+
+static bool wants_report(const struct run_args *args)
+{
+    return args->json || args->markdown;
+}
 
 /* A word that is the name of a program needs no shell. */
 static bool needs_shell(const char *word)
@@ -94,61 +112,125 @@ static void take_result(struct lq_run *run, const struct lq_capture_result *resu
         run->outcome = LQ_OUTCOME_INTERRUPTED;
 }
 
+/* Run the command and record it. */
+static enum lq_status record_command(struct lq_cli *cli, const struct run_args *args,
+                                     struct lq_recording *recording, struct lq_error *err)
+{
+    const bool shell = !args->words[1] && needs_shell(args->words[0]);
+    char *const shell_words[] = { (char[]){ "/bin/sh" }, (char[]){ "-c" }, args->words[0], NULL };
+    char *const *words = shell ? shell_words : args->words;
+    const struct lq_capture_opts opts = {
+        .argv = words,
+        .timeout_ms = args->timeout_sec * 1000,
+        .quiet = args->quiet,
+        .on_stderr = wants_report(args),
+    };
+    struct lq_capture_result result = { 0 };
+    struct lq_error failure = { 0 };
+    enum lq_status captured, recorded;
+    size_t n_sinks;
+    const struct lq_sink *sinks = lq_recorder_sinks(recording->recorder, &n_sinks);
+
+    recording->run.executable_path = lq_find_executable(words[0]);
+    captured = lq_capture_command(&opts, sinks, n_sinks, &result, &failure);
+    take_result(&recording->run, &result);
+    cli->exit_code = result.exit_code;
+    recorded = lq_recording_end(recording, err);
+    if ((captured != LQ_OK || recorded != LQ_OK) && cli->exit_code == 0)
+        cli->exit_code = EXIT_LQ_FAILED;
+    if (captured == LQ_OK)
+        return recorded;
+    if (recorded != LQ_OK)
+        lq_say("%s", err->message);
+    *err = failure;
+    return captured;
+}
+
+static enum lq_status begin(struct lq_cli *cli, const struct run_args *args, const char *name,
+                            const char *command, struct lq_recording *recording,
+                            struct lq_error *err)
+{
+    const struct lq_record_opts opts = { .source_type = "run",
+                                         .name = name,
+                                         .command = command,
+                                         .format = args->format,
+                                         .no_raw = args->no_raw,
+                                         .keep_excerpt = wants_report(args) };
+
+    LQ_TRY(lq_cli_open_project(cli, err));
+    cli->exit_code = EXIT_LQ_FAILED;
+    return lq_recording_begin(recording, cli, &opts, err);
+}
+
+/* A report comes whatever happened: who reads it gets valid JSON even of what could not begin. */
+static enum lq_status print_report(struct lq_cli *cli, const struct run_args *args,
+                                   const struct lq_recording *recording, const char *error,
+                                   struct lq_error *err)
+{
+    const struct lq_run_report report = { &recording->run, recording->recorder, error };
+    const struct lq_run_report_opts opts = {
+        .format = args->json ? LQ_OUT_JSON : LQ_OUT_MARKDOWN,
+        .warnings = args->warnings,
+        .summary = args->summary,
+        .error_limit = args->error_limit ? strtoll(args->error_limit, NULL, 10) : ERROR_LIMIT,
+    };
+
+    return lq_run_report_print(cli->out, &report, &opts, err);
+}
+
+static enum lq_status check_args(const struct run_args *args, struct lq_error *err)
+{
+    const char *limit = args->error_limit;
+
+    if (!args->words)
+        return lq_error_set(err, LQ_USAGE, "lq run needs a command");
+    if (args->json && args->markdown)
+        return lq_error_set(err, LQ_USAGE, "--json and --markdown exclude each other");
+    if (!wants_report(args) && (args->warnings || args->summary || limit))
+        return lq_error_set(err, LQ_USAGE, "%s needs --json or --markdown",
+                            args->warnings  ? "--include-warnings"
+                            : args->summary ? "--summary"
+                                            : "--error-limit");
+    if (limit && (!*limit || limit[strspn(limit, "0123456789")]))
+        return lq_error_set(err, LQ_USAGE, "--error-limit needs a number, not '%s'", limit);
+    return LQ_OK;
+}
+
 static enum lq_status run_main(struct lq_cli *cli, const void *argp, struct lq_error *err)
 {
     const struct run_args *args = argp;
     LQ_CLEANUP(lq_recording_release) struct lq_recording recording = { 0 };
     LQ_CLEANUP(lq_free) char *command = NULL, *name = NULL;
-    struct lq_capture_result result = { 0 };
-    struct lq_error failure = { 0 };
-    enum lq_status captured, recorded;
-    size_t n_sinks;
+    struct lq_run *run = &recording.run;
+    struct lq_error unwritten;
+    enum lq_status status;
 
-    if (!args->words)
-        return lq_error_set(err, LQ_USAGE, "lq run needs a command");
-    cli->exit_code = EXIT_LQ_FAILED;
+    LQ_TRY(check_args(args, err));
     command = command_text(args->words);
     name = args->name ? lq_strdup(args->name) : default_name(args->words[0]);
-    LQ_TRY(lq_recording_begin(&recording, cli,
-                              &(struct lq_record_opts){ .source_type = "run",
-                                                        .name = name,
-                                                        .command = command,
-                                                        .format = args->format,
-                                                        .no_raw = args->no_raw },
-                              err));
-    {
-        const bool shell = !args->words[1] && needs_shell(args->words[0]);
-        char *const shell_words[] = { (char[]){ "/bin/sh" }, (char[]){ "-c" }, args->words[0],
-                                      NULL };
-        char *const *words = shell ? shell_words : args->words;
-        const struct lq_capture_opts opts = {
-            .argv = words,
-            .timeout_ms = args->timeout_sec * 1000,
-            .quiet = args->quiet,
-        };
-        const struct lq_sink *sinks = lq_recorder_sinks(recording.recorder, &n_sinks);
-
-        recording.run.executable_path = lq_find_executable(words[0]);
-        captured = lq_capture_command(&opts, sinks, n_sinks, &result, &failure);
+    status = begin(cli, args, name, command, &recording, err);
+    if (status == LQ_OK)
+        status = record_command(cli, args, &recording, err);
+    if (!recording.recorder) {
+        run->exit_code = cli->exit_code >= 0 ? cli->exit_code : 1;
+        run->source_name = run->source_name ? run->source_name : lq_strdup(name);
+        run->command = run->command ? run->command : lq_strdup(command);
+        run->completed_at = run->started_at;
     }
-    take_result(&recording.run, &result);
-    cli->exit_code = result.exit_code;
-    recorded = lq_recording_end(&recording, err);
-    if (captured != LQ_OK) {
-        if (recorded != LQ_OK)
-            lq_say("%s", err->message);
-        *err = failure;
+    if (wants_report(args) &&
+        print_report(cli, args, &recording, status == LQ_OK ? NULL : err->message, &unwritten)) {
+        if (status == LQ_OK)
+            *err = unwritten;
+        status = status == LQ_OK ? LQ_IO : status;
+        cli->exit_code = cli->exit_code > 0 ? cli->exit_code : EXIT_LQ_FAILED;
     }
-    if ((captured != LQ_OK || recorded != LQ_OK) && cli->exit_code == 0)
-        cli->exit_code = EXIT_LQ_FAILED;
-    lq_cli_leave(cli, captured != LQ_OK ? captured : recorded, err);
-    return captured != LQ_OK ? captured : recorded;
+    lq_cli_leave(cli, status, err);
+    return status;
 }
 
 const struct lq_command lq_cmd_run = {
     .name = "run",
     .summary = "run a command, keep its log and what the log says",
-    .needs = LQ_NEEDS_PROJECT,
     .opts = run_opts,
     .args_size = sizeof(struct run_args),
     .main = run_main,

@@ -191,6 +191,8 @@ static void find_places(struct lq_cli *cli)
     const char *store = getenv("LQ_STORE");
     const char *cache = getenv("XDG_CACHE_HOME");
 
+    lq_free(&cli->store);
+    lq_free(&cli->cache_dir);
     if (store && *store)
         cli->store = lq_cli_expand_home(store);
     else if (cli->has_project && cli->project.config.sync_destination)
@@ -201,6 +203,13 @@ static void find_places(struct lq_cli *cli)
         cache && *cache == '/' ? lq_path_join(cache, "lq") : lq_cli_expand_home("~/.cache/lq");
     cli->scope.store = cli->store;
     cli->scope.cache_dir = cli->cache_dir;
+}
+
+enum lq_status lq_cli_open_project(struct lq_cli *cli, struct lq_error *err)
+{
+    LQ_TRY(open_project(cli, true, err));
+    find_places(cli);
+    return LQ_OK;
 }
 
 enum lq_status lq_cli_open_query(struct lq_cli *cli, struct lq_query **query, bool *empty,

@@ -199,22 +199,27 @@ static void csv_row(struct print *print)
 
 /* ---- Markdown (GitHub's tables) ---- */
 
-static void add_markdown_cell(struct print *print, struct lq_str text)
+void lq_out_add_markdown(struct lq_buf *buf, struct lq_str text)
 {
     LQ_CLEANUP(lq_buf_release) struct lq_buf visible = LQ_BUF_INIT;
 
     lq_text_add_visible(&visible, text, true);
-    lq_buf_adds(&print->buf, "| ");
     for (size_t i = 0; i < visible.len; i++) {
         const char byte = visible.data[i];
 
         if (byte == '\n')
-            lq_buf_adds(&print->buf, "<br>");
+            lq_buf_adds(buf, "<br>");
         else if (strchr("|\\`*_<>[]", byte))
-            lq_buf_addf(&print->buf, "\\%c", byte);
+            lq_buf_addf(buf, "\\%c", byte);
         else
-            lq_buf_addc(&print->buf, byte == '\t' ? ' ' : byte);
+            lq_buf_addc(buf, byte == '\t' ? ' ' : byte);
     }
+}
+
+static void add_markdown_cell(struct print *print, struct lq_str text)
+{
+    lq_buf_adds(&print->buf, "| ");
+    lq_out_add_markdown(&print->buf, text);
     lq_buf_addc(&print->buf, ' ');
 }
 

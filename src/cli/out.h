@@ -39,4 +39,7 @@ LQ_CHECK enum lq_status lq_out_rows(FILE *out, enum lq_out_format format, struct
  * escaped too. */
 void lq_out_add_json(struct lq_buf *buf, struct lq_str text);
 
+/* Append `text` as Markdown that shows it on one line, in a table cell too. */
+void lq_out_add_markdown(struct lq_buf *buf, struct lq_str text);
+
 #endif

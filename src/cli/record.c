@@ -20,6 +20,7 @@ enum lq_status lq_recording_begin(struct lq_recording *recording, struct lq_cli 
     const struct lq_recorder_opts recorder_opts = {
         .format = opts->format,
         .keep_raw = config->keep_raw && !opts->no_raw,
+        .keep_excerpt = opts->keep_excerpt,
     };
     struct lq_run *run = &recording->run;
 

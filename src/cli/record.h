@@ -21,6 +21,7 @@ struct lq_record_opts {
     const char *command;     /* as typed; NULL: none */
     const char *format;      /* NULL: every format */
     bool no_raw;
+    bool keep_excerpt; /* for a report (lq_recorder_excerpt) */
 };
 
 /* Take an id, open the recorder, and start to load the database and gather facts on threads. */

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/time.h"
 #include "base/uuid.h"
+#include "store/excerpt.h"
 #include "store/names.h"
 #include "store/raw_log.h"
 #include "store/run_file.h"
@@ -31,7 +32,8 @@ struct lq_recorder {
     struct lq_raw_log_writer *raw_writer;
     int raw_fd;
     struct pending parquet, raw;
-    struct lq_sink sinks[2];
+    struct lq_excerpter *excerpter;
+    struct lq_sink sinks[3];
     size_t n_sinks;
     int64_t error_count, warning_count, pass_count, fail_count, skip_count;
     char *path; /* of the published Parquet file, relative to the project */
@@ -65,6 +67,12 @@ static enum lq_status parse_log(void *ctx, const void *bytes, size_t len, struct
 static enum lq_status write_raw(void *ctx, const void *bytes, size_t len, struct lq_error *err)
 {
     return lq_raw_log_write(ctx, bytes, len, err);
+}
+
+static enum lq_status keep_excerpt(void *ctx, const void *bytes, size_t len, struct lq_error *err)
+{
+    lq_excerpter_feed(ctx, bytes, len);
+    return LQ_OK;
 }
 
 /* ---- names ---- */
@@ -187,6 +195,11 @@ enum lq_status lq_recorder_new(struct lq_recorder **out, struct lq_store *store,
         pending_init(&recorder->parquet, run, project->lq_dir, "logs", LQ_RUN_FILE_PARQUET, err));
     if (opts->keep_raw)
         LQ_TRY(open_raw(recorder, run, err));
+    if (opts->keep_excerpt) {
+        recorder->excerpter = lq_excerpter_new();
+        recorder->sinks[recorder->n_sinks++] =
+            (struct lq_sink){ .write = keep_excerpt, .ctx = recorder->excerpter };
+    }
     *out = LQ_TAKE(recorder);
     return LQ_OK;
 }
@@ -308,6 +321,22 @@ int64_t lq_recorder_event_count(const struct lq_recorder *recorder)
     return lq_spill_count(recorder->events);
 }
 
+enum lq_status lq_recorder_rewind_events(struct lq_recorder *recorder, struct lq_error *err)
+{
+    return lq_spill_rewind(recorder->events, err);
+}
+
+enum lq_status lq_recorder_next_event(struct lq_recorder *recorder, struct lq_event *event,
+                                      bool *more, struct lq_error *err)
+{
+    return lq_spill_next(recorder->events, event, more, err);
+}
+
+void lq_recorder_excerpt(struct lq_recorder *recorder, struct lq_excerpt *excerpt)
+{
+    lq_excerpter_finish(recorder->excerpter, excerpt);
+}
+
 const char *lq_recorder_path(const struct lq_recorder *recorder)
 {
     return recorder->path;
@@ -324,6 +353,7 @@ void lq_recorder_free(struct lq_recorder **out)
     lq_run_writer_close(&recorder->writer);
     lq_parser_free(&recorder->parser);
     lq_spill_free(&recorder->events);
+    lq_excerpter_free(&recorder->excerpter);
     lq_raw_log_writer_free(&recorder->raw_writer);
     lq_close(&recorder->raw_fd);
     pending_release(&recorder->parquet);
