@@ -3,7 +3,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "cli/cli.h"
-#include <inttypes.h>
+#include "cli/size.h"
 #include <lq/sync.h>
 #include <stdio.h>
 
@@ -18,27 +18,11 @@ static const struct lq_opt sync_opts[] = {
     LQ_OPT_END,
 };
 
-/* "1.3 MB"; powers of 1000, as ls --si and df -H count. */
-static void format_size(int64_t bytes, char text[static 32])
-{
-    static const char *const units[] = { "kB", "MB", "GB", "TB", "PB" };
-    double size = (double)bytes / 1000;
-    size_t i = 0;
-
-    if (bytes < 1000) {
-        snprintf(text, 32, "%" PRId64 " bytes", bytes);
-        return;
-    }
-    for (; size >= 1000 && i + 1 < LQ_COUNT(units); i++)
-        size /= 1000;
-    snprintf(text, 32, "%.1f %s", size, units[i]);
-}
-
 static void say_runs(const char *what, size_t n_runs, int64_t n_bytes, const char *destination)
 {
-    char size[32];
+    char size[LQ_SIZE_TEXT_BYTES];
 
-    format_size(n_bytes, size);
+    lq_size_format(n_bytes, size);
     lq_say("%s %zu %s (%s) to '%s'", what, n_runs, n_runs == 1 ? "run" : "runs", size, destination);
 }
 

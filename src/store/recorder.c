@@ -5,6 +5,7 @@
 #include "base/time.h"
 #include "base/uuid.h"
 #include "store/excerpt.h"
+#include "store/folder.h"
 #include "store/names.h"
 #include "store/raw_log.h"
 #include "store/run_file.h"
@@ -93,7 +94,7 @@ static char *file_name(const struct lq_run *run, enum lq_run_file_kind kind, boo
     return lq_buf_detach(&name);
 }
 
-/* Name the file and open its folder below `.lq/TREE`, which is made when missing. */
+/* Name the file and hold its folder below `.lq/TREE`, which is made when missing. */
 static enum lq_status pending_init(struct pending *file, const struct lq_run *run,
                                    const char *lq_dir, const char *tree, enum lq_run_file_kind kind,
                                    struct lq_error *err)
@@ -108,11 +109,7 @@ static enum lq_status pending_init(struct pending *file, const struct lq_run *ru
     file->name = file_name(run, kind, false);
     /* Starts with a dot and does not end in .parquet: no reader takes it for a run. */
     file->temporary = lq_format(".%s.tmp-%s", file->name, run->run_uid + LQ_UUID_BYTES - 1 - 8);
-    LQ_TRY(lq_mkdirs(file->folder, err));
-    file->folder_fd = open(file->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (file->folder_fd < 0)
-        return lq_error_errno(err, errno, "cannot open '%s'", file->folder);
-    return LQ_OK;
+    return lq_folder_hold(file->folder, &file->folder_fd, err);
 }
 
 static void pending_release(struct pending *file)
