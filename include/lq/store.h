@@ -83,9 +83,8 @@ int64_t lq_recorder_event_count(const struct lq_recorder *recorder);
  */
 LQ_CHECK enum lq_status lq_recorder_rewind_events(struct lq_recorder *recorder,
                                                   struct lq_error *err);
-LQ_CHECK enum lq_status lq_recorder_next_event(struct lq_recorder *recorder,
-                                               struct lq_event *event, bool *more,
-                                               struct lq_error *err);
+LQ_CHECK enum lq_status lq_recorder_next_event(struct lq_recorder *recorder, struct lq_event *event,
+                                               bool *more, struct lq_error *err);
 
 /* With keep_excerpt, after the last byte went to the sinks. Borrowed from the recorder. */
 void lq_recorder_excerpt(struct lq_recorder *recorder, struct lq_excerpt *excerpt);

@@ -266,8 +266,10 @@ static void markdown_run(struct printer *printer, const char *status, const char
         const char *what;
         int64_t count;
     } counts[] = {
-        { "errors", run->error_count },           { "warnings", run->warning_count },
-        { "tests passed", run->test_pass_count }, { "tests failed", run->test_fail_count },
+        { "errors", run->error_count },
+        { "warnings", run->warning_count },
+        { "tests passed", run->test_pass_count },
+        { "tests failed", run->test_fail_count },
         { "tests skipped", run->test_skip_count },
     };
 
@@ -301,8 +303,8 @@ static size_t fence_length(const struct lq_excerpt *excerpt)
     size_t longest = 2;
 
     for (size_t i = 0; i < excerpt->n_head + excerpt->n_tail; i++) {
-        const struct lq_str line = i < excerpt->n_head ? excerpt->head[i]
-                                                       : excerpt->tail[i - excerpt->n_head];
+        const struct lq_str line =
+            i < excerpt->n_head ? excerpt->head[i] : excerpt->tail[i - excerpt->n_head];
         size_t run = 0;
 
         for (size_t k = 0; k < line.len; k++) {
@@ -324,8 +326,7 @@ static void markdown_output(struct printer *printer, const struct lq_excerpt *ex
 {
     struct lq_buf *buf = &printer->buf;
     const size_t fence = fence_length(excerpt);
-    const int64_t left_out =
-        excerpt->n_lines - (int64_t)excerpt->n_head - (int64_t)excerpt->n_tail;
+    const int64_t left_out = excerpt->n_lines - (int64_t)excerpt->n_head - (int64_t)excerpt->n_tail;
     const size_t shown_twice = left_out < 0 ? (size_t)-left_out : 0;
 
     if (excerpt->n_lines == 0 || printer->opts->summary)
@@ -345,9 +346,8 @@ static void markdown_output(struct printer *printer, const struct lq_excerpt *ex
     add_fence(buf, fence);
 }
 
-static enum lq_status print_markdown(struct printer *printer, const char *status,
-                                     const char *error, const struct lq_excerpt *excerpt,
-                                     struct lq_error *err)
+static enum lq_status print_markdown(struct printer *printer, const char *status, const char *error,
+                                     const struct lq_excerpt *excerpt, struct lq_error *err)
 {
     enum lq_status listed;
     int64_t omitted;
