@@ -4,7 +4,6 @@
 #include "base/alloc.h"
 #include "base/text.h"
 #include "project/config_layout.h"
-#include <libfyaml.h>
 #include <stddef.h>
 #include <strings.h>
 
@@ -127,130 +126,10 @@ static const struct key {
 };
 
 struct reader {
-    struct fy_parser *parser;
-    struct fy_diag *diag;
-    struct fy_event *event; /* the newest */
-    int line;               /* of it, from 1; an empty value has the line of its key */
-    struct lq_str text;     /* all of the file */
-    const char *path;
+    struct lq_yaml yaml;
     struct lq_config *config;
     struct lq_config_layout *layout;
-    struct lq_error *err;
 };
-
-static void close_reader(struct reader *reader)
-{
-    if (reader->diag)
-        fy_diag_reset_error(reader->diag); /* its errors are not freed with it */
-    if (reader->parser) {
-        fy_parser_event_free(reader->parser, reader->event);
-        fy_parser_destroy(reader->parser);
-    }
-    if (reader->diag)
-        fy_diag_unref(reader->diag);
-}
-
-static enum lq_status bad(const struct reader *reader, const char *section, const char *name,
-                          const char *problem)
-{
-    return lq_error_set(reader->err, LQ_BAD_INPUT, "'%s' line %d: %s%s%s %s", reader->path,
-                        reader->line, section, name ? "." : "", name ? name : "", problem);
-}
-
-static enum lq_status bad_syntax(const struct reader *reader)
-{
-    void *at = NULL;
-    const struct fy_diag_error *first = fy_diag_errors_iterate(reader->diag, &at);
-
-    return lq_error_set(reader->err, LQ_BAD_INPUT, "'%s' line %d: %s", reader->path,
-                        first && first->line > 0 ? first->line : reader->line,
-                        first ? first->msg : "not valid YAML");
-}
-
-/* libfyaml 0.7.12 loses memory and characters over two '' in a row ('a''''b'). */
-static bool is_misread(const struct reader *reader)
-{
-    struct fy_token *token = fy_event_get_token(reader->event);
-    const struct fy_mark *start = fy_event_start_mark(reader->event);
-    const struct fy_mark *end = fy_event_end_mark(reader->event);
-
-    return reader->event->type == FYET_SCALAR && token && start && end &&
-           fy_token_scalar_style(token) == FYSS_SINGLE_QUOTED &&
-           memmem(reader->text.ptr + start->input_pos, end->input_pos - start->input_pos, "''''",
-                  4);
-}
-
-/* Advance to the next event. Stopping at the first alias is also what makes a "billion laughs" file
- * harmless: nothing is ever expanded. */
-static enum lq_status next(struct reader *reader)
-{
-    const struct fy_mark *mark;
-
-    fy_parser_event_free(reader->parser, reader->event);
-    reader->event = fy_parser_parse(reader->parser);
-    if (!reader->event)
-        return bad_syntax(reader);
-    mark = fy_event_start_mark(reader->event);
-    if (mark)
-        reader->line = mark->line + 1;
-    if (reader->event->type == FYET_ALIAS || fy_event_get_anchor_token(reader->event) ||
-        fy_event_get_tag_token(reader->event))
-        return bad(reader, "anchors, aliases and tags", NULL, "are not supported");
-    if (is_misread(reader))
-        return bad(reader, "a text", NULL,
-                   "holds several single quotes in a row: put it between "
-                   "double quotes");
-    return LQ_OK;
-}
-
-/* The text of a scalar event, borrowed until the next one. */
-static struct lq_str scalar_text(const struct reader *reader)
-{
-    struct fy_token *token = fy_event_get_token(reader->event);
-    struct lq_str text = { "", 0 };
-
-    if (token)
-        text.ptr = fy_token_get_text(token, &text.len);
-    return text.ptr ? text : (struct lq_str){ "", 0 };
-}
-
-static bool is_plain(const struct reader *reader)
-{
-    struct fy_token *token = fy_event_get_token(reader->event);
-
-    return !token || fy_token_scalar_style(token) == FYSS_PLAIN;
-}
-
-static bool is_null(const struct reader *reader)
-{
-    const struct lq_str text = scalar_text(reader);
-
-    return reader->event->type == FYET_SCALAR && is_plain(reader) &&
-           (text.len == 0 || lq_str_eq(text, LQ_STR("~")) ||
-            (text.len == 4 && strncasecmp(text.ptr, "null", 4) == 0));
-}
-
-static struct lq_config_span event_span(const struct reader *reader)
-{
-    const struct fy_mark *start = fy_event_start_mark(reader->event);
-    const struct fy_mark *end = fy_event_end_mark(reader->event);
-    struct fy_token *token = fy_event_get_token(reader->event);
-    struct lq_config_span span = { 0 };
-
-    if (!start || !end || !token)
-        return span;
-    span = (struct lq_config_span){ .start = start->input_pos, .end = end->input_pos };
-    if (reader->event->type != FYET_SCALAR)
-        return span;
-    if (fy_token_scalar_style(token) == FYSS_SINGLE_QUOTED ||
-        fy_token_scalar_style(token) == FYSS_DOUBLE_QUOTED) {
-        span.start--; /* the marks lie inside the quotes */
-        span.end++;
-    } else if (span.start == span.end) {
-        span = (struct lq_config_span){ 0 }; /* libfyaml 0.8 gives an empty value a token */
-    }
-    return span;
-}
 
 static enum lq_status read_text(struct reader *reader, const struct key *key)
 {
@@ -258,14 +137,14 @@ static enum lq_status read_text(struct reader *reader, const struct key *key)
     struct lq_str text;
     const char *problem;
 
-    if (reader->event->type != FYET_SCALAR)
-        return bad(reader, key->section, key->name, "must be a text");
-    if (is_null(reader))
+    if (reader->yaml.event->type != FYET_SCALAR)
+        return lq_yaml_bad(&reader->yaml, key->section, key->name, "must be a text");
+    if (lq_yaml_is_null(&reader->yaml))
         return LQ_OK;
-    text = scalar_text(reader);
+    text = lq_yaml_text(&reader->yaml);
     problem = key->problem(text);
     if (problem)
-        return bad(reader, key->section, key->name, problem);
+        return lq_yaml_bad(&reader->yaml, key->section, key->name, problem);
     *member = lq_strndup(text.ptr, text.len);
     return LQ_OK;
 }
@@ -273,11 +152,11 @@ static enum lq_status read_text(struct reader *reader, const struct key *key)
 static enum lq_status read_bool(struct reader *reader, const struct key *key)
 {
     bool *member = (bool *)((char *)reader->config + key->offset);
-    const struct lq_str text = scalar_text(reader);
+    const struct lq_str text = lq_yaml_text(&reader->yaml);
 
-    if (is_null(reader))
+    if (lq_yaml_is_null(&reader->yaml))
         return LQ_OK;
-    if (reader->event->type == FYET_SCALAR && is_plain(reader)) {
+    if (reader->yaml.event->type == FYET_SCALAR && lq_yaml_is_plain(&reader->yaml)) {
         if (text.len == 4 && strncasecmp(text.ptr, "true", 4) == 0) {
             *member = true;
             return LQ_OK;
@@ -287,7 +166,7 @@ static enum lq_status read_bool(struct reader *reader, const struct key *key)
             return LQ_OK;
         }
     }
-    return bad(reader, key->section, key->name, "must be true or false");
+    return lq_yaml_bad(&reader->yaml, key->section, key->name, "must be true or false");
 }
 
 static void free_names(char ***names)
@@ -310,24 +189,24 @@ static enum lq_status read_names(struct reader *reader, const struct key *key)
     char ***member = (char ***)((char *)reader->config + key->offset);
     size_t n_names = 0;
 
-    if (is_null(reader))
+    if (lq_yaml_is_null(&reader->yaml))
         return LQ_OK;
-    if (reader->event->type != FYET_SEQUENCE_START)
-        return bad(reader, key->section, key->name, "must be a list of names");
+    if (reader->yaml.event->type != FYET_SEQUENCE_START)
+        return lq_yaml_bad(&reader->yaml, key->section, key->name, "must be a list of names");
     free_names(member);
     *member = lq_alloc(sizeof **member);
     for (;;) {
-        LQ_TRY(next(reader));
-        if (reader->event->type == FYET_SEQUENCE_END)
+        LQ_TRY(lq_yaml_next(&reader->yaml));
+        if (reader->yaml.event->type == FYET_SEQUENCE_END)
             return LQ_OK;
-        if (reader->event->type != FYET_SCALAR)
-            return bad(reader, key->section, key->name, "must be a list of names");
+        if (reader->yaml.event->type != FYET_SCALAR)
+            return lq_yaml_bad(&reader->yaml, key->section, key->name, "must be a list of names");
 
-        const char *problem = key->problem(scalar_text(reader));
+        const char *problem = key->problem(lq_yaml_text(&reader->yaml));
 
         if (problem)
-            return bad(reader, key->section, key->name, problem);
-        add_name(member, &n_names, scalar_text(reader));
+            return lq_yaml_bad(&reader->yaml, key->section, key->name, problem);
+        add_name(member, &n_names, lq_yaml_text(&reader->yaml));
     }
 }
 
@@ -343,39 +222,23 @@ static enum lq_status read_value(struct reader *reader, const struct key *key)
 /* Where a value stands is kept for the section `project` only, which lq itself changes. */
 static void note_value(struct reader *reader, struct lq_config_value *value, size_t key_end)
 {
-    *value =
-        (struct lq_config_value){ .present = true, .key_end = key_end, .span = event_span(reader) };
+    *value = (struct lq_config_value){ .present = true,
+                                       .key_end = key_end,
+                                       .span = lq_yaml_span(&reader->yaml) };
 }
 
 static void note_mapping(struct reader *reader, struct lq_config_map *map)
 {
     *map = (struct lq_config_map){ .present = true,
-                                   .flow = fy_event_get_node_style(reader->event) == FYNS_FLOW,
-                                   .open_end = event_span(reader).end };
+                                   .flow = fy_event_get_node_style(reader->yaml.event) == FYNS_FLOW,
+                                   .open_end = lq_yaml_span(&reader->yaml).end };
 }
 
 static void note_key(struct reader *reader, struct lq_config_map *map)
 {
     if (!map->has_keys)
-        map->first_key = event_span(reader).start;
+        map->first_key = lq_yaml_span(&reader->yaml).start;
     map->has_keys = true;
-}
-
-/* An unknown key is repeated only when it looks like one: it could be a secret out of place. */
-static enum lq_status unknown_key(struct reader *reader, const char *section)
-{
-    const struct lq_str text = scalar_text(reader);
-    bool is_word = reader->event->type == FYET_SCALAR && text.len > 0 && text.len <= 30;
-
-    for (size_t i = 0; is_word && i < text.len; i++)
-        is_word = is_env_byte(text.ptr[i]) || text.ptr[i] == '-' || text.ptr[i] == '.';
-    if (!is_word)
-        return lq_error_set(reader->err, LQ_BAD_INPUT, "'%s' line %d: unknown key%s%s",
-                            reader->path, reader->line, section ? " below " : "",
-                            section ? section : "");
-    return lq_error_set(reader->err, LQ_BAD_INPUT, "'%s' line %d: unknown key '%s%s%.*s'",
-                        reader->path, reader->line, section ? section : "", section ? "." : "",
-                        (int)text.len, text.ptr);
 }
 
 static bool is_credential_key(struct lq_str name)
@@ -396,11 +259,11 @@ static bool is_credential_key(struct lq_str name)
 /* The event is a key that no table knows. */
 static enum lq_status refuse_key(struct reader *reader, const char *section)
 {
-    if (reader->event->type == FYET_SCALAR && is_credential_key(scalar_text(reader)))
-        return bad(reader, "credentials", NULL,
-                   "do not belong in this file: lq takes them from AWS_ACCESS_KEY_ID and "
-                   "AWS_SECRET_ACCESS_KEY or from AWS profiles");
-    return unknown_key(reader, section);
+    if (reader->yaml.event->type == FYET_SCALAR && is_credential_key(lq_yaml_text(&reader->yaml)))
+        return lq_yaml_bad(&reader->yaml, "credentials", NULL,
+                           "do not belong in this file: lq takes them from AWS_ACCESS_KEY_ID and "
+                           "AWS_SECRET_ACCESS_KEY or from AWS profiles");
+    return lq_yaml_unknown_key(&reader->yaml, section);
 }
 
 static enum lq_status read_section(struct reader *reader, const char *section)
@@ -409,32 +272,32 @@ static enum lq_status read_section(struct reader *reader, const char *section)
     const bool noted = strcmp(section, "project") == 0;
     unsigned seen = 0;
 
-    if (is_null(reader))
+    if (lq_yaml_is_null(&reader->yaml))
         return LQ_OK;
-    if (reader->event->type != FYET_MAPPING_START)
-        return bad(reader, section, NULL, "must hold keys and values");
+    if (reader->yaml.event->type != FYET_MAPPING_START)
+        return lq_yaml_bad(&reader->yaml, section, NULL, "must hold keys and values");
     if (noted)
         note_mapping(reader, &layout->section);
     for (;;) {
         const struct key *key = NULL;
         size_t key_end;
 
-        LQ_TRY(next(reader));
-        if (reader->event->type == FYET_MAPPING_END)
+        LQ_TRY(lq_yaml_next(&reader->yaml));
+        if (reader->yaml.event->type == FYET_MAPPING_END)
             return LQ_OK;
-        for (size_t i = 0; i < LQ_COUNT(keys) && reader->event->type == FYET_SCALAR; i++)
+        for (size_t i = 0; i < LQ_COUNT(keys) && reader->yaml.event->type == FYET_SCALAR; i++)
             if (strcmp(keys[i].section, section) == 0 &&
-                lq_str_eq(scalar_text(reader), lq_str_of(keys[i].name)))
+                lq_str_eq(lq_yaml_text(&reader->yaml), lq_str_of(keys[i].name)))
                 key = &keys[i];
         if (!key)
             return refuse_key(reader, section);
         if (seen & 1u << (key - keys))
-            return bad(reader, section, key->name, "is there twice");
+            return lq_yaml_bad(&reader->yaml, section, key->name, "is there twice");
         seen |= 1u << (key - keys);
-        key_end = event_span(reader).end;
+        key_end = lq_yaml_span(&reader->yaml).end;
         if (noted)
             note_key(reader, &layout->section);
-        LQ_TRY(next(reader));
+        LQ_TRY(lq_yaml_next(&reader->yaml));
         if (noted)
             note_value(reader,
                        strcmp(key->name, "project") == 0 ? &layout->project : &layout->namespace_,
@@ -448,90 +311,55 @@ static enum lq_status read_root(struct reader *reader)
     static const char *const sections[] = { "project", "capture", "sync" };
     unsigned seen = 0;
 
-    if (is_null(reader))
+    if (lq_yaml_is_null(&reader->yaml))
         return LQ_OK;
-    if (reader->event->type != FYET_MAPPING_START)
-        return bad(reader, "the file", NULL, "must hold keys and values");
+    if (reader->yaml.event->type != FYET_MAPPING_START)
+        return lq_yaml_bad(&reader->yaml, "the file", NULL, "must hold keys and values");
     note_mapping(reader, &reader->layout->root);
     for (;;) {
         size_t i = 0, key_end;
 
-        LQ_TRY(next(reader));
-        if (reader->event->type == FYET_MAPPING_END)
+        LQ_TRY(lq_yaml_next(&reader->yaml));
+        if (reader->yaml.event->type == FYET_MAPPING_END)
             return LQ_OK;
-        if (reader->event->type != FYET_SCALAR)
+        if (reader->yaml.event->type != FYET_SCALAR)
             return refuse_key(reader, NULL);
-        while (i < LQ_COUNT(sections) && !lq_str_eq(scalar_text(reader), lq_str_of(sections[i])))
+        while (i < LQ_COUNT(sections) &&
+               !lq_str_eq(lq_yaml_text(&reader->yaml), lq_str_of(sections[i])))
             i++;
         if (i == LQ_COUNT(sections))
             return refuse_key(reader, NULL);
         if (seen & 1u << i)
-            return bad(reader, sections[i], NULL, "is there twice");
+            return lq_yaml_bad(&reader->yaml, sections[i], NULL, "is there twice");
         seen |= 1u << i;
         note_key(reader, &reader->layout->root);
-        key_end = event_span(reader).end;
-        LQ_TRY(next(reader));
+        key_end = lq_yaml_span(&reader->yaml).end;
+        LQ_TRY(lq_yaml_next(&reader->yaml));
         if (i == 0)
             note_value(reader, &reader->layout->section_value, key_end);
         LQ_TRY(read_section(reader, sections[i]));
     }
 }
 
-static enum lq_status read_stream(struct reader *reader)
-{
-    LQ_TRY(next(reader)); /* stream start */
-    LQ_TRY(next(reader));
-    if (reader->event->type == FYET_STREAM_END)
-        return LQ_OK;
-    LQ_TRY(next(reader));
-    LQ_TRY(read_root(reader));
-    LQ_TRY(next(reader)); /* document end */
-    LQ_TRY(next(reader));
-    if (reader->event->type != FYET_STREAM_END)
-        return bad(reader, "the file", NULL, "must hold one YAML document");
-    return LQ_OK;
-}
-
-static enum lq_status open_reader(struct reader *reader)
-{
-    struct fy_diag_cfg diag_cfg;
-    struct fy_parse_cfg cfg = { .search_path = "", .flags = FYPCF_QUIET | FYPCF_JSON_NONE };
-
-    fy_diag_cfg_default(&diag_cfg);
-    diag_cfg.fp = NULL; /* its default is stderr */
-    reader->diag = fy_diag_create(&diag_cfg);
-    if (reader->diag) {
-        fy_diag_set_collect_errors(reader->diag, true);
-        cfg.diag = reader->diag;
-        reader->parser = fy_parser_create(&cfg);
-    }
-    if (!reader->parser ||
-        fy_parser_set_string(reader->parser, reader->text.ptr, reader->text.len) != 0)
-        return lq_error_set(reader->err, LQ_IO, "cannot start reading '%s'", reader->path);
-    return LQ_OK;
-}
-
 enum lq_status lq_config_read(struct lq_config *config, struct lq_str text, const char *path,
                               struct lq_config_layout *layout, struct lq_error *err)
 {
-    LQ_CLEANUP(close_reader) struct reader reader = {
-        .line = 1, .text = text, .path = path, .config = config, .layout = layout, .err = err
-    };
+    struct reader reader = { .config = config, .layout = layout };
+    enum lq_status status;
     size_t n_names = 0;
+    bool empty;
 
     *layout = (struct lq_config_layout){ 0 };
     config->keep_raw = true;
     for (size_t i = 0; i < LQ_COUNT(default_env); i++)
         add_name(&config->capture_env, &n_names, lq_str_of(default_env[i]));
-    if (text.len > LQ_CONFIG_MAX_BYTES)
-        return lq_error_set(err, LQ_BAD_INPUT, "'%s' is larger than %zu bytes", path,
-                            LQ_CONFIG_MAX_BYTES);
-    if (!lq_text_is_utf8(text))
-        return lq_error_set(err, LQ_BAD_INPUT, "'%s' is not valid UTF-8 text", path);
-    if (text.len == 0)
-        return LQ_OK;
-    LQ_TRY(open_reader(&reader));
-    return read_stream(&reader);
+    status = lq_yaml_open(&reader.yaml, text, path, &empty, err);
+    if (status == LQ_OK && !empty)
+        status = read_root(&reader);
+    if (status == LQ_OK && !empty)
+        status = lq_yaml_end(&reader.yaml);
+    lq_yaml_close(&reader.yaml);
+    return status;
 }
 
 enum lq_status lq_config_parse(struct lq_config *config, struct lq_str text, const char *path,

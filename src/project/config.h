@@ -2,17 +2,16 @@
 /*
  * The text of `.lq/config.yaml`: reading it, writing a new one, changing one value of it.
  *
- * It may come from a cloned repository, so it is untrusted: at most LQ_CONFIG_MAX_BYTES, UTF-8,
+ * It may come from a cloned repository, so it is untrusted: at most LQ_YAML_MAX_BYTES, UTF-8,
  * one YAML document of known keys, no anchors, aliases or tags. No message repeats a value, which
  * could be a credential.
  */
 #ifndef LQ_PROJECT_CONFIG_H
 #define LQ_PROJECT_CONFIG_H
 
-#include "base/buf.h"
+#include "project/yaml.h"
 #include <lq/project.h>
 
-#define LQ_CONFIG_MAX_BYTES ((size_t)1 << 20)
 #define LQ_IDENTITY_MAX_BYTES ((size_t)255)
 
 /*

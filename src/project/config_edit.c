@@ -1,61 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Writes a new config.yaml, and changes single values of an existing one in place. */
 #include "base/alloc.h"
-#include "base/text.h"
 #include "project/config.h"
 #include "project/config_layout.h"
-#include <strings.h>
-
-static bool is_plain_word(const char *value)
-{
-    static const char *const typed[] = {
-        "null", "true", "false", "yes", "no", "on", "off", "y", "n"
-    };
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    static const char rest[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
-
-    for (size_t i = 0; i < LQ_COUNT(typed); i++)
-        if (strcasecmp(value, typed[i]) == 0)
-            return false;
-    return strspn(value, letters) > 0 && value[strspn(value, rest)] == '\0';
-}
-
-/* Append `value`, valid UTF-8 without control characters, as a YAML scalar on one line. */
-static void add_scalar(struct lq_buf *text, const char *value)
-{
-    /* What YAML counts as a line break or does not count as printable. */
-    static const struct {
-        struct lq_str bytes;
-        const char *escape;
-    } escapes[] = {
-        { { "\"", 1 }, "\\\"" },
-        { { "\\", 1 }, "\\\\" },
-        { { "\xe2\x80\xa8", 3 }, "\\L" },
-        { { "\xe2\x80\xa9", 3 }, "\\P" },
-        { { "\xef\xbb\xbf", 3 }, "\\uFEFF" },
-        { { "\xef\xbf\xbe", 3 }, "\\uFFFE" },
-        { { "\xef\xbf\xbf", 3 }, "\\uFFFF" },
-    };
-
-    if (is_plain_word(value)) {
-        lq_buf_adds(text, value);
-        return;
-    }
-    lq_buf_addc(text, '"');
-    while (*value) {
-        size_t i = 0;
-
-        while (i < LQ_COUNT(escapes) && !lq_str_starts(lq_str_of(value), escapes[i].bytes))
-            i++;
-        if (i < LQ_COUNT(escapes)) {
-            lq_buf_adds(text, escapes[i].escape);
-            value += escapes[i].bytes.len;
-        } else {
-            lq_buf_addc(text, *value++);
-        }
-    }
-    lq_buf_addc(text, '"');
-}
 
 void lq_config_add_template(struct lq_buf *text, const char *namespace_, const char *project)
 {
@@ -67,9 +14,9 @@ void lq_config_add_template(struct lq_buf *text, const char *namespace_, const c
                 "# were recorded.\n"
                 "project:\n"
                 "  namespace: ");
-    add_scalar(text, namespace_);
+    lq_yaml_add_scalar(text, namespace_);
     lq_buf_adds(text, "\n  project: ");
-    add_scalar(text, project);
+    lq_yaml_add_scalar(text, project);
     lq_buf_adds(text,
                 "\n"
                 "\n"
@@ -201,7 +148,7 @@ enum lq_status lq_config_set(struct lq_buf *text, const char *key, const char *v
 
     LQ_TRY(lq_config_read(&before, (struct lq_str){ lq_buf_text(text), text->len }, path, &layout,
                           err));
-    add_scalar(&scalar, value);
+    lq_yaml_add_scalar(&scalar, value);
     lq_buf_add(&edited, lq_buf_text(text), text->len);
     edit(&edited, &layout, key, lq_buf_text(&scalar));
     /* YAML has more ways to write a mapping than the edit knows: what it made is believed only

@@ -4,17 +4,13 @@
 #ifndef LQ_PROJECT_CONFIG_LAYOUT_H
 #define LQ_PROJECT_CONFIG_LAYOUT_H
 
-#include "base/buf.h"
+#include "project/yaml.h"
 #include <lq/project.h>
-
-struct lq_config_span {
-    size_t start, end; /* quotes included; both 0: the value is empty */
-};
 
 struct lq_config_value {
     bool present;
     size_t key_end; /* behind its key */
-    struct lq_config_span span;
+    struct lq_yaml_span span;
 };
 
 struct lq_config_map {

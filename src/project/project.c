@@ -111,7 +111,7 @@ static enum lq_status read_config(const char *lq_dir, struct lq_buf *text, struc
 {
     LQ_CLEANUP(lq_free) char *path = lq_path_join(lq_dir, "config.yaml");
 
-    LQ_TRY(read_regular(path, LQ_CONFIG_MAX_BYTES, text, err));
+    LQ_TRY(read_regular(path, LQ_YAML_MAX_BYTES, text, err));
     return lq_config_parse(config, (struct lq_str){ lq_buf_text(text), text->len }, path, err);
 }
 

@@ -172,7 +172,7 @@ static void test_config_bombs(void)
 
         TAP_CASE(pieces[i]);
         lq_buf_adds(&text, "sync: ");
-        while (text.len + strlen(pieces[i]) <= LQ_CONFIG_MAX_BYTES)
+        while (text.len + strlen(pieces[i]) <= LQ_YAML_MAX_BYTES)
             lq_buf_adds(&text, pieces[i]);
         const enum lq_status status =
             lq_config_parse(&config, (struct lq_str){ text.data, text.len }, "f", NULL);
@@ -180,9 +180,9 @@ static void test_config_bombs(void)
     }
     TAP_CASE("too large");
     LQ_CLEANUP(lq_config_release) struct lq_config config = { 0 };
-    LQ_CLEANUP(lq_free) char *large = lq_alloc(LQ_CONFIG_MAX_BYTES + 1);
-    memset(large, ' ', LQ_CONFIG_MAX_BYTES + 1);
-    CHECK(lq_config_parse(&config, (struct lq_str){ large, LQ_CONFIG_MAX_BYTES + 1 }, "f", NULL) ==
+    LQ_CLEANUP(lq_free) char *large = lq_alloc(LQ_YAML_MAX_BYTES + 1);
+    memset(large, ' ', LQ_YAML_MAX_BYTES + 1);
+    CHECK(lq_config_parse(&config, (struct lq_str){ large, LQ_YAML_MAX_BYTES + 1 }, "f", NULL) ==
           LQ_BAD_INPUT);
 }
 
