@@ -69,7 +69,8 @@ struct lq_run {
 
 void lq_run_release(struct lq_run *run);
 
-/* Make every text of the run valid UTF-8: file names, commands and variables may hold any bytes. */
+/* Make every text of the run valid UTF-8: file names, commands and variables may hold any bytes. Of
+ * map keys that become equal by it the first is kept. */
 void lq_run_make_utf8(struct lq_run *run);
 
 /* "ok" …, as stored. */

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "db/engine.h"
 #include <ctype.h>
+#include <strings.h>
 
 /* Settings that hold for every database lq opens: nothing is fetched or loaded behind the user's
  * back, nothing lands in the current folder. */
@@ -105,8 +106,9 @@ static duckdb_state bind_map(duckdb_prepared_statement statement, idx_t index,
         keys[i] = duckdb_create_varchar(map->keys[i]);
         values[i] = duckdb_create_varchar(map->values[i]);
     }
+    /* NULL when a key stands there twice. */
     value = duckdb_create_map_value(type, keys, values, map->count);
-    state = duckdb_bind_value(statement, index, value);
+    state = value ? duckdb_bind_value(statement, index, value) : DuckDBError;
     duckdb_destroy_value(&value);
     for (size_t i = 0; i < map->count; i++) {
         duckdb_destroy_value(&keys[i]);
@@ -158,7 +160,8 @@ static enum lq_status bind(duckdb_prepared_statement statement, const struct lq_
     for (size_t i = 0; i < n_params; i++) {
         if (i < duckdb_nparams(statement) && bind_value(statement, i + 1, &params[i]))
             return lq_error_set(err, LQ_BAD_INPUT,
-                                "value %zu cannot be used in SQL: not valid UTF-8", i + 1);
+                                "value %zu cannot be used in SQL: not valid UTF-8, or a key twice",
+                                i + 1);
     }
     return LQ_OK;
 }
@@ -325,6 +328,40 @@ static enum lq_status fetch(struct lq_rows *rows, struct lq_error *err)
     return LQ_OK;
 }
 
+/* The text behind white space, comments and, if it comes then, `word` in any case. */
+static const char *skip_word(const char *sql, const char *word)
+{
+    const size_t len = strlen(word);
+
+    for (;;) {
+        sql += strspn(sql, " \t\r\n\f\v");
+        if (strncmp(sql, "--", 2) == 0)
+            sql += strcspn(sql, "\n");
+        else if (strncmp(sql, "/*", 2) == 0 && strstr(sql + 2, "*/"))
+            sql = strstr(sql + 2, "*/") + 2;
+        else
+            return strncasecmp(sql, word, len) == 0 ? sql + len : sql;
+    }
+}
+
+/* EXPLAIN ANALYZE runs what it explains: that must be a query itself. What this takes apart wrongly
+ * is no statement, and refused. */
+static bool explains_query(struct lq_db *db, const char *sql)
+{
+    LQ_CLEANUP(release_statement) duckdb_prepared_statement statement = NULL;
+
+    sql = skip_word(skip_word(sql, "explain"), "analyze");
+    if (prepare(db, sql, &statement, NULL) != LQ_OK) {
+        /* EXPLAIN (ANALYZE, FORMAT json) SELECT … */
+        if (*sql != '(' || !(sql = strchr(sql, ')')))
+            return false;
+        release_statement(&statement);
+        if (prepare(db, sql + 1, &statement, NULL) != LQ_OK)
+            return false;
+    }
+    return duckdb_prepared_statement_type(statement) == DUCKDB_STATEMENT_TYPE_SELECT;
+}
+
 enum lq_status lq_db_query(struct lq_db *db, enum lq_db_guard guard, const char *sql,
                            const struct lq_value *params, size_t n_params, struct lq_rows **out,
                            struct lq_error *err)
@@ -335,7 +372,7 @@ enum lq_status lq_db_query(struct lq_db *db, enum lq_db_guard guard, const char 
     LQ_TRY(prepare(db, sql, &rows->statement, err));
     type = duckdb_prepared_statement_type(rows->statement);
     if (guard == LQ_DB_SELECT && type != DUCKDB_STATEMENT_TYPE_SELECT &&
-        type != DUCKDB_STATEMENT_TYPE_EXPLAIN)
+        (type != DUCKDB_STATEMENT_TYPE_EXPLAIN || !explains_query(db, sql)))
         return lq_error_set(err, LQ_BAD_INPUT,
                             "only queries are allowed: SELECT, FROM, WITH, "
                             "DESCRIBE, EXPLAIN");

@@ -70,7 +70,8 @@ struct lq_source {
 };
 
 /* Make `source` (borrowed, as long as the database is open) readable as name(). Texts must be valid
- * UTF-8. One scan at a time. */
+ * UTF-8. One scan at a time. Comes before the first query: the engine keeps the transaction of rows
+ * that were not read to their end, and forgets with it what is registered meanwhile. */
 LQ_CHECK enum lq_status lq_db_add_source(struct lq_db *db, const char *name,
                                          const struct lq_source *source, struct lq_error *err);
 

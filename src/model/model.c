@@ -83,12 +83,27 @@ static void make_utf8(char **text)
     *text = lq_buf_detach(&valid);
 }
 
+/* Keys that differed in their invalid bytes alone become one: the first stays. */
 static void map_make_utf8(struct lq_map *map)
 {
+    size_t kept = 0;
+
     for (size_t i = 0; i < map->count; i++) {
+        bool known = false;
+
         make_utf8(&map->keys[i]);
         make_utf8(&map->values[i]);
+        for (size_t k = 0; k < kept && !known; k++)
+            known = strcmp(map->keys[k], map->keys[i]) == 0;
+        if (known) {
+            free(map->keys[i]);
+            free(map->values[i]);
+            continue;
+        }
+        map->keys[kept] = map->keys[i];
+        map->values[kept++] = map->values[i];
     }
+    map->count = kept;
 }
 
 void lq_run_make_utf8(struct lq_run *run)

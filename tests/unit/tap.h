@@ -57,6 +57,7 @@ static inline bool tap_check_int(long long got, long long want, const char *file
         tap_row = NULL;                                                                            \
         function();                                                                                \
         printf("%sok %d - %s\n", tap_failed ? "not " : "", ++tap_count, #function);                \
+        fflush(stdout); /* a child that the next test forks must not print it again */             \
         tap_failed_tests += tap_failed;                                                            \
     } while (0)
 

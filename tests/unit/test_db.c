@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "db/db.h"
+#include <unistd.h>
 
 static struct lq_db *db;
 
@@ -95,20 +96,43 @@ static void test_values_in(void)
               "-5|it's; DROP TABLE x|NULL|true|0.5|1970-01-01T00:00:01.500000Z|"
               "json:{\"CC\":\"gcc '-O2'\"}|");
     CHECK(strstr(ask("SELECT lower($2), $1", values, 2), "needs a cast") != NULL);
+    /* A map in which a key stands twice is refused, as text that is not UTF-8 is. */
+    lq_map_add(&map, "CC", "clang");
+    CHECK(strncmp(ask("SELECT $1::MAP(VARCHAR, VARCHAR)", &values[6], 1), "error: ", 7) == 0);
     lq_map_release(&map);
 }
 
 static void test_only_queries(void)
 {
     static const char *const refused[] = {
-        "CREATE TABLE t (x INT)",         "COPY (SELECT 1) TO '/tmp/lq-never'", "SET threads = 4",
-        "INSERT INTO t VALUES (1)",       "ATTACH '/tmp/lq-never' AS a",        "LOAD httpfs",
+        "CREATE TABLE t (x INT)",
+        "COPY (SELECT 1) TO '/tmp/lq-never'",
+        "SET threads = 4",
+        "INSERT INTO t VALUES (1)",
+        "ATTACH '/tmp/lq-never' AS a",
+        "LOAD httpfs",
         "PRAGMA database_list; SELECT 1",
+        "EXPLAIN ANALYZE COPY (SELECT 1) TO '/tmp/lq-never'",
+        "/* */ explain (analyze, format json) -- x\n COPY (SELECT 1) TO '/tmp/lq-never'",
+    };
+    static const char *const allowed[] = {
+        "SELECT 1",
+        "FROM range(1)",
+        "EXPLAIN SELECT 1",
+        "EXPLAIN ANALYZE SELECT 1",
+        "EXPLAIN (ANALYZE) SELECT 1",
+        "EXPLAIN (SELECT 1)",
+        "DESCRIBE SELECT 1",
     };
 
     for (size_t i = 0; i < LQ_COUNT(refused); i++) {
         TAP_CASE(refused[i]);
         CHECK(strncmp(ask(refused[i], NULL, 0), "error: ", 7) == 0);
+        CHECK(access("/tmp/lq-never", F_OK) != 0);
+    }
+    for (size_t i = 0; i < LQ_COUNT(allowed); i++) {
+        TAP_CASE(allowed[i]);
+        CHECK(strncmp(ask(allowed[i], NULL, 0), "error: ", 7) != 0);
     }
 }
 
@@ -195,10 +219,10 @@ int main(void)
         printf("Bail out! %s\n", err.message);
         return 1;
     }
+    TAP_RUN(test_source); /* a source comes before the first query */
     TAP_RUN(test_values_out);
     TAP_RUN(test_values_in);
     TAP_RUN(test_only_queries);
-    TAP_RUN(test_source);
     TAP_RUN(test_stream_error);
     TAP_RUN(test_literal);
     lq_db_close(&db);
