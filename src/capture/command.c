@@ -411,8 +411,8 @@ static enum lq_status run(const struct lq_capture_opts *opts, struct lq_pump *pu
     for (size_t i = 0; i < plumbing.n_streams; i++)
         plumbing.streams[i].in = -1; /* the tee's now */
     attend(&command, signals, result);
+    collect(&command, result); /* without a pidfd it is this that waits */
     end(result, began);
-    collect(&command, result);
     if (status != LQ_OK)
         return status;
     lq_tee_end(tee);

@@ -7,6 +7,9 @@
 #include <signal.h>
 #include <string.h>
 
+/* A century: what is longer is no timeout, and must not overflow. */
+#define TIMEOUT_MAX_SEC INT64_C(3153600000)
+
 /* What lq returns when it failed and the command did not. */
 #define EXIT_LQ_FAILED 125
 
@@ -121,7 +124,8 @@ static enum lq_status record_command(struct lq_cli *cli, const struct run_args *
     char *const *words = shell ? shell_words : args->words;
     const struct lq_capture_opts opts = {
         .argv = words,
-        .timeout_ms = args->timeout_sec * 1000,
+        .timeout_ms =
+            (args->timeout_sec < TIMEOUT_MAX_SEC ? args->timeout_sec : TIMEOUT_MAX_SEC) * 1000,
         .quiet = args->quiet,
         .on_stderr = wants_report(args),
     };
@@ -224,7 +228,9 @@ static enum lq_status run_main(struct lq_cli *cli, const void *argp, struct lq_e
         status = status == LQ_OK ? LQ_IO : status;
         cli->exit_code = cli->exit_code > 0 ? cli->exit_code : EXIT_LQ_FAILED;
     }
-    lq_cli_leave(cli, status, err);
+    /* What a run that could not be recorded left behind has to be removed. */
+    if (status == LQ_OK)
+        lq_cli_leave(cli, status, err);
     return status;
 }
 

@@ -5,6 +5,7 @@
 #include "base/time.h"
 #include "cli/cli.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <lq/rows.h>
 #include <stdarg.h>
@@ -257,8 +258,9 @@ enum lq_status lq_cli_read_limit(const char *text, enum lq_out_format format, in
     *limit = format == LQ_OUT_TABLE ? table_rows : 0;
     if (!text)
         return LQ_OK;
+    errno = 0;
     *limit = strtoll(text, &end, 10);
-    if (end == text || *end || *limit < 0)
+    if (errno || end == text || *end || *limit < 0)
         return lq_error_set(err, LQ_USAGE, "-n needs a number, not '%s'", text);
     return LQ_OK;
 }
@@ -365,6 +367,15 @@ void lq_cli_leave(struct lq_cli *cli, enum lq_status status, struct lq_error *er
 #endif
 }
 
+/* Where a standard stream is closed, the next file that is opened would take its place, and what is
+ * printed would end up in there. */
+static void open_standard_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
+            abort();
+}
+
 int main(int argc, char **argv)
 {
     struct lq_cli cli = { .exit_code = -1, .out = stdout };
@@ -372,6 +383,7 @@ int main(int argc, char **argv)
     int code;
 
     (void)argc;
+    open_standard_streams();
     setlocale(LC_CTYPE, "");
     code = conclude(&cli, dispatch(&cli, argv, &err), &err);
     lq_project_release(&cli.project);

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/time.h"
 #include "base/uuid.h"
+#include "capture/pump.h"
 #include "store/excerpt.h"
 #include "store/folder.h"
 #include "store/names.h"
@@ -219,7 +220,8 @@ static void *preload(void *ctx)
 
 void lq_recorder_preload(struct lq_recorder *recorder)
 {
-    recorder->preloading = pthread_create(&recorder->preloader, NULL, preload, recorder) == 0;
+    /* Signals blocked: they belong to the thread that looks after the command. */
+    recorder->preloading = lq_thread_start(&recorder->preloader, preload, recorder, NULL) == LQ_OK;
 }
 
 static enum lq_status open_writer(struct lq_recorder *recorder, struct lq_error *err)

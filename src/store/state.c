@@ -18,6 +18,11 @@ struct lq_state {
 /* How long one process waits for another's transaction, which takes milliseconds. */
 #define BUSY_TIMEOUT_MS 30000
 
+/* No project counts this far. A larger number stands in a file that lq did not name, and counting on
+ * from there would overflow. */
+#define RUN_ID_MAX INT64_C(999999999999)
+#define RUN_ID_MAX_SQL "999999999999"
+
 /*
  * counter      one row: the last run id that was taken
  * file         published run files, path below logs/, and what their place in a store follows from
@@ -127,8 +132,21 @@ static enum lq_status connect_to(struct lq_state *state, struct lq_error *err)
     return LQ_OK;
 }
 
-/* Move the damaged files out of the way, unless another process just did. */
-static enum lq_status set_aside(struct lq_state *state, struct lq_error *err)
+/* Whether all of the open file can be read and makes sense. Reads it whole. */
+static bool is_sound(struct lq_state *state)
+{
+    int64_t n_problems = 1, n_bad_counters = 1;
+    bool found;
+
+    return scalar(state, "SELECT count(*) FROM pragma_quick_check WHERE quick_check <> 'ok'",
+                  &n_problems, &found, NULL) == LQ_OK &&
+           scalar(state,
+                  "SELECT count(*) FROM counter WHERE run_id NOT BETWEEN 0 AND " RUN_ID_MAX_SQL,
+                  &n_bad_counters, &found, NULL) == LQ_OK &&
+           n_problems == 0 && n_bad_counters == 0;
+}
+
+enum lq_status lq_state_set_aside(struct lq_state *state, struct lq_error *err)
 {
     static const char *const suffixes[] = { "", "-wal", "-shm" };
     LQ_CLEANUP(lq_close) int folder = open(state->lq_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -137,8 +155,8 @@ static enum lq_status set_aside(struct lq_state *state, struct lq_error *err)
         return lq_error_errno(err, errno, "cannot lock '%s'", state->lq_dir);
     sqlite3_close(state->sqlite);
     state->sqlite = NULL;
-    if (connect_to(state, NULL) == LQ_OK)
-        return LQ_OK;
+    if (connect_to(state, NULL) == LQ_OK && is_sound(state))
+        return LQ_OK; /* another process was here first */
     sqlite3_close(state->sqlite);
     state->sqlite = NULL;
     for (size_t i = 0; i < LQ_COUNT(suffixes); i++) {
@@ -160,7 +178,7 @@ enum lq_status lq_state_open(struct lq_state **out, const char *lq_dir, struct l
     state->lq_dir = lq_strdup(lq_dir);
     status = connect_to(state, err);
     if (status == LQ_CORRUPT)
-        status = set_aside(state, err);
+        status = lq_state_set_aside(state, err);
     if (status != LQ_OK)
         return status;
     *out = LQ_TAKE(state);
@@ -186,12 +204,12 @@ static int on_log_file(const char *path, const struct stat *info, int type, stru
     struct lq_run_file file;
 
     if (type == FTW_F && lq_name_parse_run_file(&file, lq_str_of(path + at->base)) &&
-        file.run_id > largest_run_id)
+        file.run_id > largest_run_id && file.run_id < RUN_ID_MAX)
         largest_run_id = file.run_id;
     return 0;
 }
 
-enum lq_status lq_state_take_run_id(struct lq_state *state, int64_t *run_id, struct lq_error *err)
+static enum lq_status take_run_id(struct lq_state *state, int64_t *run_id, struct lq_error *err)
 {
     bool found = false;
     enum lq_status status;
@@ -207,6 +225,11 @@ enum lq_status lq_state_take_run_id(struct lq_state *state, int64_t *run_id, str
         nftw(logs, on_log_file, 16, FTW_PHYS);
         *run_id = largest_run_id;
     }
+    if (status == LQ_OK && (*run_id < 0 || *run_id >= RUN_ID_MAX))
+        status = lq_error_set(err, LQ_CORRUPT,
+                              "cannot take a run id in '%s/state.db': the last one "
+                              "is %lld",
+                              state->lq_dir, (long long)*run_id);
     if (status == LQ_OK) {
         *run_id += 1;
         snprintf(sql, sizeof sql,
@@ -220,6 +243,16 @@ enum lq_status lq_state_take_run_id(struct lq_state *state, int64_t *run_id, str
         return status;
     }
     return exec(state, "COMMIT; PRAGMA synchronous = NORMAL", "take a run id", err);
+}
+
+enum lq_status lq_state_take_run_id(struct lq_state *state, int64_t *run_id, struct lq_error *err)
+{
+    enum lq_status status = take_run_id(state, run_id, err);
+
+    if (status != LQ_CORRUPT)
+        return status;
+    LQ_TRY(lq_state_set_aside(state, err));
+    return take_run_id(state, run_id, err);
 }
 
 enum lq_status lq_state_add_file(struct lq_state *state, const struct lq_state_file *file,

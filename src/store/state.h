@@ -14,14 +14,20 @@
 
 struct lq_state;
 
-/* Open the state of the `.lq` folder `lq_dir` (borrowed), creating it when missing. */
+/* Open the state of the `.lq` folder `lq_dir` (borrowed), creating it when missing. What cannot be
+ * opened because it is damaged is set aside. */
 LQ_CHECK enum lq_status lq_state_open(struct lq_state **state, const char *lq_dir,
                                       struct lq_error *err);
 void lq_state_close(struct lq_state **state);
 
+/* For who was told LQ_CORRUPT: when the file is indeed damaged, rename it to state.db.damaged and
+ * open a new one. No statement of the connection may be left; lq_state_sqlite() is another one after
+ * it. */
+LQ_CHECK enum lq_status lq_state_set_aside(struct lq_state *state, struct lq_error *err);
+
 /*
  * Take the next run id: above every id taken before and, when the state is new, above every id in
- * the names of the files in logs/. Durable before it returns.
+ * the names of the files in logs/. Durable before it returns. A damaged state is set aside.
  */
 LQ_CHECK enum lq_status lq_state_take_run_id(struct lq_state *state, int64_t *run_id,
                                              struct lq_error *err);

@@ -255,7 +255,7 @@ static enum lq_status check_outside(const struct lq_sync_plan *plan, const char 
     return LQ_OK;
 }
 
-enum lq_status lq_sync_plan_new(struct lq_sync_plan **out, struct lq_store *store,
+static enum lq_status make_plan(struct lq_sync_plan **out, struct lq_store *store,
                                 const char *destination, struct lq_error *err)
 {
     LQ_CLEANUP(lq_sync_plan_free) struct lq_sync_plan *plan = lq_alloc(sizeof *plan);
@@ -283,6 +283,18 @@ enum lq_status lq_sync_plan_new(struct lq_sync_plan **out, struct lq_store *stor
     LQ_TRY(add_steps(plan, &listing, err));
     *out = LQ_TAKE(plan);
     return LQ_OK;
+}
+
+enum lq_status lq_sync_plan_new(struct lq_sync_plan **plan, struct lq_store *store,
+                                const char *destination, struct lq_error *err)
+{
+    const enum lq_status status = make_plan(plan, store, destination, err);
+
+    if (status != LQ_CORRUPT)
+        return status;
+    /* Without state.db the plan holds every file; applying it finds those that are there. */
+    LQ_TRY(lq_state_set_aside(store->state, err));
+    return make_plan(plan, store, destination, err);
 }
 
 void lq_sync_plan_free(struct lq_sync_plan **out)

@@ -175,6 +175,82 @@ test_kill_leaves_a_readable_store() {
         fail "not every file is a run"
 }
 
+# 4 KiB pages of state.db, from the second on, are overwritten.
+damage_state() {
+    python3 - <<'END'
+import sqlite3
+sqlite3.connect(".lq/state.db").execute("pragma wal_checkpoint(truncate)")
+with open(".lq/state.db", "r+b") as file:
+    size = file.seek(0, 2)
+    file.seek(4096)
+    file.write(b"\xff" * (size - 4096))
+END
+}
+
+test_damaged_state_is_rebuilt() {
+    new_project
+    lq run -q true 2>/dev/null
+    lq run -q true 2>/dev/null
+    damage_state
+    run lq run -q true
+    expect_rc 0
+    expect_in_stderr 'lq: run 3 true ok'
+    expect test -e .lq/state.db.damaged
+    damage_state
+    run lq sync "$HOME/store"
+    expect_rc 0
+    expect_in_stderr 'lq: synced 3 runs'
+}
+
+test_impossible_run_numbers() {
+    new_project
+    mkdir -p .lq/logs/date=2025-01-01/source=run
+    : >.lq/logs/date=2025-01-01/source=run/9223372036854775807_x_120000.parquet
+    run lq run -q true
+    expect_in_stderr 'lq: run 1 true ok'
+    python3 -c 'import sqlite3
+state = sqlite3.connect(".lq/state.db")
+state.execute("UPDATE counter SET run_id = 9223372036854775807")
+state.commit()'
+    run lq run -q true
+    expect_in_stderr 'lq: run 2 true ok'
+}
+
+test_variables_that_differ_in_invalid_bytes_only() {
+    new_project
+    printf 'project: {namespace: n, project: p}\ncapture: {env: ["X_*"]}\n' >.lq/config.yaml
+    run env $'X_\xff=1' $'X_\xfe=2' X_A=3 lq run true
+    expect_rc 0
+    run lq sql --csv 'SELECT cardinality(environment) AS n FROM lq_runs'
+    expect_stdout <<'END'
+n
+2
+END
+}
+
+# A file that grows past a limit of the system: as a full disk, but without one.
+test_a_log_that_cannot_be_written_leaves_nothing() {
+    new_project
+    run bash -c 'trap "" XFSZ; ulimit -f 200; lq run -q head -c 3000000 /dev/urandom'
+    expect_rc 125
+    expect_in_stderr 'run 1 is recorded, but not its raw log'
+    expect test -z "$(find .lq/raw .lq/logs -name '*.tmp*')"
+}
+
+test_closed_standard_streams() {
+    new_project
+    run bash -c 'lq run sh -c "echo out; echo err >&2" <&- >&- 2>&-'
+    expect_rc 0
+    expect test "$(raw_log 1 | sort)" = $'err\nout'
+}
+
+test_long_timeout() {
+    new_project
+    run lq run -t 9223372036854775807 sleep 0.1
+    expect_rc 0
+    expect_in_stderr 'lq: run 1 sleep ok'
+}
+
 test_background_child_does_not_hang_it() {
     new_project
     run timeout 20 lq run sh -c 'sleep 30 & echo done'
