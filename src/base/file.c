@@ -126,15 +126,22 @@ enum lq_status lq_file_replace(const char *path, const void *bytes, size_t len,
     LQ_CLEANUP(lq_free) char *temporary = lq_format("%s.tmp-XXXXXX", path);
     LQ_CLEANUP(lq_close) int fd = mkostemp(temporary, O_CLOEXEC);
     enum lq_status status;
-    mode_t mask;
+    struct stat info;
+    mode_t mode;
 
     if (fd < 0)
         return lq_error_errno(err, errno, "cannot write '%s'", path);
-    mask = umask(0);
-    umask(mask);
+    if (stat(path, &info) == 0) {
+        mode = info.st_mode & 0777;
+    } else {
+        const mode_t mask = umask(0);
+
+        umask(mask);
+        mode = 0666 & ~mask;
+    }
     status = lq_write_all(fd, bytes, len, path, err);
     if (status == LQ_OK &&
-        (fchmod(fd, 0666 & ~mask) != 0 || fsync(fd) != 0 || rename(temporary, path) != 0))
+        (fchmod(fd, mode) != 0 || fsync(fd) != 0 || rename(temporary, path) != 0))
         status = lq_error_errno(err, errno, "cannot write '%s'", path);
     if (status != LQ_OK)
         unlink(temporary);

@@ -36,7 +36,7 @@ LQ_CHECK enum lq_status lq_file_publish(int dir_fd, const char *temporary, const
                                         struct lq_error *err);
 
 /* Write `len` bytes as the new content of `path`: temporary file beside it, fsync, rename. A
- * reader sees the old content or the new, never half. */
+ * reader sees the old content or the new, never half. Permissions stay as they were. */
 LQ_CHECK enum lq_status lq_file_replace(const char *path, const void *bytes, size_t len,
                                         struct lq_error *err);
 

@@ -3,7 +3,7 @@
  * The command line tool: what every command gets, and what a command is.
  *
  * To add a command: write cmd_<name>.c with its struct, its option table, its function and one
- * `const struct lq_command`; list it in commands.c; describe it in docs/man/lq.md; test it in
+ * `const struct lq_command`; list it in commands.c; describe it in docs/man/lq.1; test it in
  * tests/cli/t_<name>.sh.
  */
 #ifndef LQ_CLI_CLI_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* lq event, lq context: all that is known of one event; the log around it. */
+#include "base/clean.h"
 #include "base/text.h"
 #include "cli/cli.h"
 #include <lq/rows.h>
@@ -121,10 +122,12 @@ static enum lq_status event_main(struct lq_cli *cli, const void *argp, struct lq
 
 struct context {
     FILE *out;
+    bool terminal;
     enum lq_out_format format;
     int64_t first, last; /* the event's lines */
     struct lq_buf line;  /* of a line, the pieces so far */
     int64_t n_printed;
+    struct lq_error *err; /* of printing */
 };
 
 /* Lines longer than this are cut in what is shown. */
@@ -140,13 +143,8 @@ static enum lq_status print_line(struct context *context, int64_t number, struct
         lq_buf_addf(&out, "%c %6lld | ", marked ? '>' : ' ', (long long)number);
         lq_text_add_visible(&out, text, true);
     } else if (context->format == LQ_OUT_CSV) {
-        lq_buf_addf(&out, "%lld,%s,\"", (long long)number, marked ? "true" : "false");
-        for (size_t i = 0; i < text.len; i++) {
-            if (text.ptr[i] == '"')
-                lq_buf_addc(&out, '"');
-            lq_buf_addc(&out, text.ptr[i]);
-        }
-        lq_buf_addc(&out, '"');
+        lq_buf_addf(&out, "%lld,%s,", (long long)number, marked ? "true" : "false");
+        lq_out_add_csv(&out, text, context->terminal);
     } else {
         if (context->format == LQ_OUT_JSON)
             lq_buf_adds(&out, context->n_printed ? ",\n " : "[\n ");
@@ -163,26 +161,6 @@ static enum lq_status print_line(struct context *context, int64_t number, struct
     return LQ_OK;
 }
 
-/* Without escape sequences a log line reads as its author meant it; what is left of them is made
- * visible when printed. */
-static void strip_escapes(struct lq_buf *line)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < line->len; i++) {
-        if (line->data[i] == '\033' && i + 1 < line->len && line->data[i + 1] == '[') {
-            i += 2;
-            while (i < line->len && (unsigned char)line->data[i] < 0x40)
-                i++;
-            continue;
-        }
-        line->data[kept++] = line->data[i];
-    }
-    while (kept > 0 && line->data[kept - 1] == '\r')
-        kept--;
-    lq_buf_truncate(line, kept);
-}
-
 static enum lq_status on_piece(void *ctx, int64_t number, struct lq_str piece, bool ends)
 {
     struct context *context = ctx;
@@ -192,8 +170,10 @@ static enum lq_status on_piece(void *ctx, int64_t number, struct lq_str piece, b
     lq_buf_add(&context->line, piece.ptr, piece.len < room ? piece.len : room);
     if (!ends)
         return LQ_OK;
-    strip_escapes(&context->line);
-    status = print_line(context, number, NULL);
+    /* Without escape sequences a line reads as its author meant it; whatever else could steer a
+     * terminal is made visible when printed. */
+    lq_buf_truncate(&context->line, lq_clean(context->line.data, context->line.len));
+    status = print_line(context, number, context->err);
     lq_buf_clear(&context->line);
     return status;
 }
@@ -204,7 +184,9 @@ static enum lq_status context_main(struct lq_cli *cli, const void *argp, struct 
     LQ_CLEANUP(lq_query_close) struct lq_query *query = NULL;
     LQ_CLEANUP(lq_ref_release) struct lq_ref ref = { 0 };
     LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
-    struct context context = { .out = cli->out, .format = cli->format };
+    struct context context = {
+        .out = cli->out, .terminal = lq_out_is_terminal(cli->out), .format = cli->format, .err = err
+    };
     int64_t around, last;
     bool empty, more;
     enum lq_status status;
@@ -218,7 +200,7 @@ static enum lq_status context_main(struct lq_cli *cli, const void *argp, struct 
     LQ_TRY(lq_rows_next(rows, &more, err));
     context.first = lq_rows_get_int(rows, 0);
     context.last = lq_rows_get_int(rows, 1);
-    if (context.first == 0)
+    if (context.first < 1)
         return lq_error_set(err, LQ_NOT_FOUND, "event '%s' does not say where in the log it was",
                             args->ref);
     if (cli->format == LQ_OUT_CSV)
@@ -229,8 +211,10 @@ static enum lq_status context_main(struct lq_cli *cli, const void *argp, struct 
         lq_say("event %s spans lines %lld to %lld of the log: %d of them are shown", args->ref,
                (long long)context.first, (long long)context.last, SHOWN_EVENT_LINES);
     }
-    status = lq_query_log_lines(ref.file, context.first > around ? context.first - around : 1,
-                                last + around, on_piece, &context, err);
+    if (__builtin_add_overflow(last, around, &last))
+        last = INT64_MAX;
+    status = lq_query_log_lines(ref.file, context.first > around ? context.first - around : 1, last,
+                                on_piece, &context, err);
     if (cli->format == LQ_OUT_JSON && status == LQ_OK)
         fputs(context.n_printed ? "\n]\n" : "[]\n", cli->out);
     lq_buf_release(&context.line);

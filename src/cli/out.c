@@ -55,6 +55,37 @@ static void add_plain(struct lq_buf *buf, const struct lq_value *value)
     }
 }
 
+/* Append valid UTF-8 as it stands within a JSON string. With `is_json` it is JSON text itself, in
+ * which only what could steer a terminal is left to escape. */
+static void add_escaped(struct lq_buf *buf, struct lq_str text, bool is_json)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        const unsigned char byte = (unsigned char)text.ptr[i];
+        const unsigned char next = i + 1 < text.len ? (unsigned char)text.ptr[i + 1] : 0;
+        const unsigned char third = i + 2 < text.len ? (unsigned char)text.ptr[i + 2] : 0;
+
+        if (byte == 0x7f) {
+            lq_buf_adds(buf, "\\u007f");
+        } else if (byte == 0xc2 && next < 0xa0) { /* U+0080 to U+009F */
+            lq_buf_addf(buf, "\\u%04x", next);
+            i++;
+        } else if (byte == 0xe2 && ((next == 0x80 && third >= 0xaa && third <= 0xae) ||
+                                    (next == 0x81 && third >= 0xa6 && third <= 0xa9))) {
+            lq_buf_addf(buf, "\\u%04x", 0x2000 | (next & 1) << 6 | (third & 0x3f));
+            i += 2;
+        } else if (is_json || (byte >= 0x20 && byte != '"' && byte != '\\')) {
+            lq_buf_addc(buf, (char)byte);
+        } else if (byte == '\n' || byte == '\t' || byte == '\r') {
+            lq_buf_adds(buf, byte == '\n' ? "\\n" : byte == '\t' ? "\\t" : "\\r");
+        } else if (byte < 0x20) {
+            lq_buf_addf(buf, "\\u%04x", byte);
+        } else {
+            lq_buf_addc(buf, '\\');
+            lq_buf_addc(buf, (char)byte);
+        }
+    }
+}
+
 void lq_out_add_json(struct lq_buf *buf, struct lq_str text)
 {
     LQ_CLEANUP(lq_buf_release) struct lq_buf valid = LQ_BUF_INIT;
@@ -64,29 +95,7 @@ void lq_out_add_json(struct lq_buf *buf, struct lq_str text)
         text = (struct lq_str){ lq_buf_text(&valid), valid.len };
     }
     lq_buf_addc(buf, '"');
-    for (size_t i = 0; i < text.len; i++) {
-        const unsigned char byte = (unsigned char)text.ptr[i];
-        const unsigned char next = i + 1 < text.len ? (unsigned char)text.ptr[i + 1] : 0;
-        const unsigned char third = i + 2 < text.len ? (unsigned char)text.ptr[i + 2] : 0;
-
-        if (byte == '"' || byte == '\\') {
-            lq_buf_addc(buf, '\\');
-            lq_buf_addc(buf, (char)byte);
-        } else if (byte == '\n' || byte == '\t' || byte == '\r') {
-            lq_buf_adds(buf, byte == '\n' ? "\\n" : byte == '\t' ? "\\t" : "\\r");
-        } else if (byte < 0x20 || byte == 0x7f) {
-            lq_buf_addf(buf, "\\u%04x", byte);
-        } else if (byte == 0xc2 && next < 0xa0) { /* U+0080 to U+009F */
-            lq_buf_addf(buf, "\\u%04x", next);
-            i++;
-        } else if (byte == 0xe2 && ((next == 0x80 && third >= 0xaa && third <= 0xae) ||
-                                    (next == 0x81 && third >= 0xa6 && third <= 0xa9))) {
-            lq_buf_addf(buf, "\\u%04x", 0x2000 | (next & 1) << 6 | (third & 0x3f));
-            i += 2;
-        } else {
-            lq_buf_addc(buf, (char)byte);
-        }
-    }
+    add_escaped(buf, text, false);
     lq_buf_addc(buf, '"');
 }
 
@@ -97,6 +106,8 @@ static void add_json_value(struct lq_buf *buf, const struct lq_value *value)
         lq_buf_adds(buf, "null");
     else if (value->kind == LQ_VALUE_TEXT)
         lq_out_add_json(buf, value->text);
+    else if (value->kind == LQ_VALUE_JSON)
+        add_escaped(buf, value->text, true);
     else
         add_plain(buf, value);
 }
@@ -150,34 +161,35 @@ static void jsonl_row(struct print *print)
 
 /* ---- CSV (RFC 4180, but with plain line feeds) ---- */
 
-static void add_csv_field(struct print *print, struct lq_str text)
+void lq_out_add_csv(struct lq_buf *buf, struct lq_str text, bool terminal)
 {
     LQ_CLEANUP(lq_buf_release) struct lq_buf visible = LQ_BUF_INIT;
 
     /* Only a terminal needs protection; a file or a program gets the very text. */
-    if (print->terminal) {
+    if (terminal) {
         lq_text_add_visible(&visible, text, true);
         text = (struct lq_str){ lq_buf_text(&visible), visible.len };
     }
     if (!memchr(text.ptr, '"', text.len) && !memchr(text.ptr, ',', text.len) &&
         !memchr(text.ptr, '\n', text.len) && !memchr(text.ptr, '\r', text.len)) {
-        lq_buf_add(&print->buf, text.ptr, text.len);
+        lq_buf_add(buf, text.ptr, text.len);
         return;
     }
-    lq_buf_addc(&print->buf, '"');
+    lq_buf_addc(buf, '"');
     for (size_t i = 0; i < text.len; i++) {
         if (text.ptr[i] == '"')
-            lq_buf_addc(&print->buf, '"');
-        lq_buf_addc(&print->buf, text.ptr[i]);
+            lq_buf_addc(buf, '"');
+        lq_buf_addc(buf, text.ptr[i]);
     }
-    lq_buf_addc(&print->buf, '"');
+    lq_buf_addc(buf, '"');
 }
 
 static void csv_begin(struct print *print)
 {
     for (size_t i = 0; i < lq_rows_column_count(print->rows); i++) {
         lq_buf_adds(&print->buf, i ? "," : "");
-        add_csv_field(print, lq_str_of(lq_rows_column_name(print->rows, i)));
+        lq_out_add_csv(&print->buf, lq_str_of(lq_rows_column_name(print->rows, i)),
+                       print->terminal);
     }
     lq_buf_addc(&print->buf, '\n');
 }
@@ -192,7 +204,8 @@ static void csv_row(struct print *print)
         lq_buf_clear(&text);
         add_plain(&text, &value);
         lq_buf_adds(&print->buf, i ? "," : "");
-        add_csv_field(print, (struct lq_str){ lq_buf_text(&text), text.len });
+        lq_out_add_csv(&print->buf, (struct lq_str){ lq_buf_text(&text), text.len },
+                       print->terminal);
     }
     lq_buf_addc(&print->buf, '\n');
 }
@@ -347,6 +360,11 @@ bool lq_out_is_table(enum lq_out_format format)
     return format == LQ_OUT_TABLE || format == LQ_OUT_MARKDOWN;
 }
 
+bool lq_out_is_terminal(FILE *out)
+{
+    return fileno(out) >= 0 && isatty(fileno(out));
+}
+
 static enum lq_status print_rows(struct print *print, enum lq_out_format format, int64_t max_rows,
                                  bool *more, struct lq_error *err)
 {
@@ -371,7 +389,7 @@ enum lq_status lq_out_rows(FILE *out, enum lq_out_format format, struct lq_rows 
                            .rows = rows,
                            .flexible = flexible,
                            .buf = LQ_BUF_INIT,
-                           .terminal = fileno(out) >= 0 && isatty(fileno(out)) };
+                           .terminal = lq_out_is_terminal(out) };
     enum lq_status status;
     bool unused = false;
 

@@ -25,6 +25,9 @@ bool lq_out_format_parse(const char *name, enum lq_out_format *format);
 /* Whether the format is for people: narrow columns, texts cut to the terminal's width. */
 bool lq_out_is_table(enum lq_out_format format);
 
+/* Whether what is printed to `out`, which may be a stream in memory, is seen on a terminal. */
+bool lq_out_is_terminal(FILE *out);
+
 /*
  * Print all rows to `out`. Tables fit the terminal's width by cutting the columns named in `flexible`
  * (a NULL-terminated list; NULL: every text column may be cut), and are whole and plain elsewhere.
@@ -38,6 +41,10 @@ LQ_CHECK enum lq_status lq_out_rows(FILE *out, enum lq_out_format format, struct
 /* Append `text` as a JSON string with its quotes (RFC 8259); DEL, C1 and bidirectional controls are
  * escaped too. */
 void lq_out_add_json(struct lq_buf *buf, struct lq_str text);
+
+/* Append `text` as a CSV field, in quotes where it needs them; for a terminal, with everything that
+ * could steer it made visible. */
+void lq_out_add_csv(struct lq_buf *buf, struct lq_str text, bool terminal);
 
 /* Append `text` as Markdown that shows it on one line, in a table cell too. */
 void lq_out_add_markdown(struct lq_buf *buf, struct lq_str text);

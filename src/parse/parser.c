@@ -3,7 +3,7 @@
 #include <lq/format.h>
 
 #include "base/alloc.h"
-#include "parse/clean.h"
+#include "base/clean.h"
 #include "parse/engine.h"
 #include "parse/fingerprint.h"
 #include "parse/match.h"
@@ -166,7 +166,7 @@ static struct lq_str trim(struct lq_str text)
 
 static bool same_word(struct lq_str text, const char *word)
 {
-    return strncasecmp(text.ptr, word, text.len) == 0 && word[text.len] == '\0';
+    return strlen(word) == text.len && strncasecmp(text.ptr, word, text.len) == 0;
 }
 
 static int look_up(const struct lq_word *words, struct lq_str text, int otherwise)

@@ -20,10 +20,14 @@ static enum lq_status find_raw_log(const char *file, char **path, struct lq_erro
 {
     static const char local[] = "/.lq/logs/", extension[] = ".parquet";
     LQ_CLEANUP(lq_buf_release) struct lq_buf text = LQ_BUF_INIT;
-    const char *end = file + strlen(file) - (sizeof extension - 1);
+    const size_t len = strlen(file), tail = sizeof extension - 1;
     const char *at = last_of(file, local);
     const char *rest;
 
+    /* `-d FILE` takes a file of any name. */
+    if (len < tail || strcmp(file + len - tail, extension) != 0)
+        return lq_error_set(err, LQ_NOT_FOUND,
+                            "'%s' is not named as run files are: it has no raw log", file);
     if (at) {
         lq_buf_add(&text, file, (size_t)(at - file));
         lq_buf_adds(&text, "/.lq/raw/");
@@ -37,7 +41,7 @@ static enum lq_status find_raw_log(const char *file, char **path, struct lq_erro
         lq_buf_adds(&text, "/_raw");
         rest = at;
     }
-    lq_buf_add(&text, rest, (size_t)(end - rest));
+    lq_buf_add(&text, rest, (size_t)(file + len - tail - rest));
     lq_buf_adds(&text, ".log.zst");
     if (access(lq_buf_text(&text), F_OK) != 0)
         return lq_error_set(err, LQ_NOT_FOUND,

@@ -3,7 +3,7 @@
 #include "store/excerpt.h"
 #include "base/alloc.h"
 #include "base/text.h"
-#include "parse/clean.h"
+#include "base/clean.h"
 
 /* So much of a line is looked at: escape sequences and what was overwritten take part of it. */
 #define LINE_BYTES ((size_t)4 * LQ_EXCERPT_LINE_BYTES)

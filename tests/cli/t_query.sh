@@ -155,6 +155,27 @@ END
  {"line": 1, "marked": true, "text": "a.c:1:2: error: no such name [-Wx]"}
 ]
 END
+    run lq context 1:1 -n 9223372036854775807
+    expect_in_stdout '       3 | c.c:5:6: error: gone'
+    printf 'a.c:1:2: error: "no", \033[1;31mnever\033[0m\n 10%%\r 90%%\n' >log
+    lq import log 2>/dev/null
+    run lq context log:1 --csv
+    expect_stdout <<'END'
+line,marked,text
+1,true,"a.c:1:2: error: ""no"", never"
+2,false, 90%
+END
+    { printf 'a.c:1:2: error: no\n' && yes 'a line of the log' | head -n 20000; } >long.log
+    lq import long.log 2>/dev/null
+    run bash -c 'lq context long.log:1 -n 20000 >/dev/full'
+    expect_rc 1
+    expect_stderr <<'END'
+lq: cannot write standard output
+END
+    cp .lq/logs/*/source=import/*_long_log_*.parquet copy
+    run lq context -d copy long.log:1
+    expect_rc 1
+    expect_in_stderr 'it has no raw log'
     rm -r .lq/raw
     run lq context 1:2
     expect_rc 1
@@ -402,16 +423,18 @@ test_output_that_cannot_be_written() {
 test_no_control_bytes_reach_a_terminal() {
     need script
     new_project
-    printf 'a.c:1:2: error: x \x1b]0;title\x07 \x9b31m \xc2\x9b31m end\n' >evil.log
+    printf 'a.c:1:2: error: x \x1b]0;title\x07 \x9b31m \xc2\x9b31m \x7f \xe2\x80\xae end\nb\x07\n' >evil.log
     lq run -q -n $'n\x1b[31m' cat evil.log 2>/dev/null
     for command in 'errors' 'errors --json' 'errors --csv' 'errors --markdown' 'event 1:1' \
-        'context 1:1' 'history' 'status' 'history --json' 'sql "SELECT * FROM lq_events"'; do
+        'context 1:1' 'context 1:1 --csv' 'context 1:1 --json' 'context 1:1 --markdown' 'history' \
+        'status' 'history --json' 'sql "SELECT * FROM lq_events"' \
+        'sql --json "SELECT {a: message} AS nested, [message] AS list FROM lq_events"'; do
         script -qec "lq $command" /dev/null >seen.txt </dev/null
         python3 - seen.txt <<'END' || fail "lq $command lets control bytes through"
 import sys
 seen = open(sys.argv[1], "rb").read().replace(b"\r\n", b"\n")
 bad = [b for b in seen if (b < 0x20 and b not in (9, 10)) or b == 0x7f]
-assert not bad and b"\xc2\x9b" not in seen, seen
+assert not bad and b"\xc2\x9b" not in seen and b"\xe2\x80\xae" not in seen, seen
 seen.decode()
 END
     done

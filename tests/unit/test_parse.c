@@ -2,8 +2,8 @@
 #include "tap.h"
 
 #include "base/alloc.h"
+#include "base/clean.h"
 #include "base/file.h"
-#include "parse/clean.h"
 #include "parse/engine.h"
 #include "parse/match.h"
 #include <ftw.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Lines as a terminal would leave them. */
-#ifndef LQ_PARSE_CLEAN_H
-#define LQ_PARSE_CLEAN_H
+#ifndef LQ_BASE_CLEAN_H
+#define LQ_BASE_CLEAN_H
 
 #include <stddef.h>
 

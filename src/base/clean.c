@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Strip escape sequences and carriage returns. */
-#include "parse/clean.h"
-
+#include "base/clean.h"
 #include "base/base.h"
 
 #define ESC '\033'
