@@ -163,6 +163,7 @@ static void test_publish(void)
     CHECK(lq_mkdirs(deep, &err) == LQ_OK);
     CHECK(lq_mkdirs(deep, &err) == LQ_OK);
     dir_fd = open(deep, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct stat info;
     LQ_CLEANUP(lq_free) char *first = lq_path_join(deep, ".one.tmp");
     LQ_CLEANUP(lq_free) char *second = lq_path_join(deep, ".two.tmp");
     LQ_CLEANUP(lq_free) char *name = lq_path_join(deep, "run");
@@ -174,6 +175,8 @@ static void test_publish(void)
     CHECK(lq_file_read(name, 100, &buf, &err) == LQ_OK);
     CHECK_STR(lq_buf_text(&buf), "first");
     CHECK(lq_file_read(name, 3, &buf, &err) == LQ_BAD_INPUT);
+    CHECK(chmod(name, 0600) == 0 && lq_file_replace(name, "new", 3, &err) == LQ_OK);
+    CHECK(stat(name, &info) == 0 && (info.st_mode & 0777) == 0600);
     lq_sha256_hex("abc", 3, hex);
     CHECK_STR(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     unlink(name);
