@@ -105,6 +105,21 @@ static enum lq_status scalar(struct lq_state *state, const char *sql, int64_t *v
     return LQ_OK;
 }
 
+/* Processes that open a new file at once all want to make it a WAL database, and SQLite does not let
+ * one wait for the other here, whatever the timeout says. */
+static enum lq_status enter_wal(struct lq_state *state, struct lq_error *err)
+{
+    const struct timespec pause = { .tv_nsec = 2000000 };
+    int code = SQLITE_BUSY;
+
+    for (int waited_ms = 0; code == SQLITE_BUSY && waited_ms < BUSY_TIMEOUT_MS; waited_ms += 2) {
+        if (waited_ms > 0)
+            nanosleep(&pause, NULL);
+        code = sqlite3_exec(state->sqlite, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
+    }
+    return code == SQLITE_OK ? LQ_OK : lq_state_error(state, "set the journal mode", err);
+}
+
 static enum lq_status connect_to(struct lq_state *state, struct lq_error *err)
 {
     LQ_CLEANUP(lq_free) char *path = lq_path_join(state->lq_dir, "state.db");
@@ -120,8 +135,8 @@ static enum lq_status connect_to(struct lq_state *state, struct lq_error *err)
     /* The write-ahead log stays when the last process leaves: copying it back would cost each
      * short-lived lq two fsyncs. */
     sqlite3_db_config(state->sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-    LQ_TRY(exec(state, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;",
-                "set the journal mode", err));
+    LQ_TRY(enter_wal(state, err));
+    LQ_TRY(exec(state, "PRAGMA synchronous = NORMAL", "set the journal mode", err));
     LQ_TRY(scalar(state, "PRAGMA user_version", &version, &found, err));
     if (version > SCHEMA_VERSION)
         return lq_error_set(err, LQ_BAD_INPUT,
