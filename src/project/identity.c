@@ -3,11 +3,13 @@
 #include "project/identity.h"
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/git.h"
 #include "base/text.h"
 #include "project/config.h"
 #include <strings.h>
 
 #define URL_MAX_BYTES ((size_t)16384)
+#define GIT_TIMEOUT_MS 5000
 #define N_PARTS_MAX 256
 #define HASH_BYTES 17 /* '_' and 16 hex */
 
@@ -303,12 +305,24 @@ void lq_identity_from_path(const char *folder, char **namespace_, char **project
     *project = clean_name(last);
 }
 
+/* The URL may hold a token: it comes by a pipe, stands in no argument list, and goes nowhere but
+ * into lq_identity_from_url(). */
+static bool origin_url(const char *folder, struct lq_buf *url)
+{
+    static const char *const args[] = { "remote", "get-url", "origin", NULL };
+
+    if (!lq_git_output(folder, args, GIT_TIMEOUT_MS, URL_MAX_BYTES + 1, url))
+        return false;
+    while (url->len > 0 && url->data[url->len - 1] == '\n')
+        lq_buf_truncate(url, url->len - 1);
+    return true;
+}
+
 void lq_identity_detect(const char *folder, char **namespace_, char **project)
 {
     LQ_CLEANUP(lq_buf_release) struct lq_buf url = LQ_BUF_INIT;
 
-    if (lq_git_origin_url(folder, &url) &&
-        lq_identity_from_url(lq_buf_text(&url), namespace_, project))
+    if (origin_url(folder, &url) && lq_identity_from_url(lq_buf_text(&url), namespace_, project))
         return;
     lq_identity_from_path(folder, namespace_, project);
 }

@@ -436,16 +436,18 @@ static void test_init_in_git(void)
     LQ_CLEANUP(remove_tree) char *folder = new_folder();
     LQ_CLEANUP(lq_free) char *lq_dir = lq_path_join(folder, ".lq");
     LQ_CLEANUP(lq_project_release) struct lq_project project = { 0 };
-    LQ_CLEANUP(lq_buf_release) struct lq_buf url = LQ_BUF_INIT;
+    LQ_CLEANUP(remove_tree) char *other = new_folder();
+    LQ_CLEANUP(lq_free) char *other_git = lq_path_join(other, ".git");
     const struct lq_init_opts none = { 0 };
     struct lq_error err = { 0 };
     bool created;
 
-    CHECK(!lq_git_origin_url(folder, &url));
     CHECK(git_init(folder, "https://user:ghp_hush@github.com/owner/repo.git"));
-    CHECK(lq_git_origin_url(folder, &url));
-    CHECK_STR(lq_buf_text(&url), "https://user:ghp_hush@github.com/owner/repo.git");
+    CHECK(git_init(other, "https://github.com/someone/else.git"));
+    /* As in a hook of the other repository. */
+    setenv("GIT_DIR", other_git, 1);
     CHECK(lq_project_init(&project, folder, &none, &created, &err) == LQ_OK);
+    unsetenv("GIT_DIR");
     CHECK_STR(project.config.namespace_, "owner");
     CHECK_STR(project.config.project, "repo");
     nftw(lq_dir, look_for_token, 16, FTW_PHYS);
