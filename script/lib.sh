@@ -97,7 +97,7 @@ fetch() {
         dir=$(mktemp -d -- "$cache/downloads/partial.XXXXXX")
         case $kind in
         npm) (cd -- "$dir" && quietly npm pack --loglevel error "$package") ;;
-        wheel) quietly pip download -q --no-deps --only-binary :all: -d "$dir" "$package" ;;
+        wheel) quietly pip download -q --no-deps --ignore-requires-python --only-binary :all: -d "$dir" "$package" ;;
         esac || { rm -rf -- "$dir"; die "cannot fetch $package"; }
         file=$(find "$dir" -type f)
         if ! echo "$sha256  $file" | sha256sum --check --status; then

@@ -127,22 +127,27 @@ FROM lq_runs
 ORDER BY started_at DESC, run_uid DESC
 LIMIT n;
 
--- Errors and warnings of runs a and b by fingerprint: new in b, fixed since a, or in both. Runs are
--- given by their ref.
-CREATE TEMP MACRO lq_diff(a, b) AS TABLE
+-- Errors and warnings of two runs by severity and fingerprint: new in b, fixed since a, or in both.
+-- Runs are given by what tells them apart everywhere, coalesce(run_uid, file). NULL for a: no such
+-- run, so everything is new.
+CREATE TEMP MACRO lq_compare(a, b) AS TABLE
 WITH before AS (
-    SELECT error_fingerprint AS fp, arg_min(e, event_id) AS event, count(*) AS n
+    SELECT
+        coalesce(error_fingerprint, message) AS fp, severity, arg_min(e, event_id) AS event,
+        count(*) AS n
     FROM lq_events e
-    WHERE e.severity IN ('error', 'warning') AND e.ref = a || ':' || e.event_id
-    GROUP BY fp
+    WHERE e.severity IN ('error', 'warning') AND coalesce(e.run_uid, e.file) = a
+    GROUP BY ALL
 ), after AS (
-    SELECT error_fingerprint AS fp, arg_min(e, event_id) AS event, count(*) AS n
+    SELECT
+        coalesce(error_fingerprint, message) AS fp, severity, arg_min(e, event_id) AS event,
+        count(*) AS n
     FROM lq_events e
-    WHERE e.severity IN ('error', 'warning') AND e.ref = b || ':' || e.event_id
-    GROUP BY fp
+    WHERE e.severity IN ('error', 'warning') AND coalesce(e.run_uid, e.file) = b
+    GROUP BY ALL
 )
 SELECT
-    CASE WHEN x.fp IS NULL THEN 'new' WHEN y.fp IS NULL THEN 'fixed' ELSE 'same' END AS change,
+    CASE WHEN x.n IS NULL THEN 'new' WHEN y.n IS NULL THEN 'fixed' ELSE 'same' END AS change,
     coalesce(y.event, x.event).ref AS ref,
     coalesce(y.event, x.event).severity AS severity,
     coalesce(y.event, x.event).file_path AS file_path,
@@ -150,9 +155,24 @@ SELECT
     coalesce(y.event, x.event).message AS message,
     coalesce(x.n, 0) AS count_before,
     coalesce(y.n, 0) AS count_after,
-    coalesce(x.fp, y.fp) AS error_fingerprint
-FROM before x FULL JOIN after y ON x.fp = y.fp
+    coalesce(y.event, x.event).error_fingerprint AS error_fingerprint,
+    coalesce(y.event, x.event).column_number AS column_number,
+    coalesce(y.event, x.event).error_code AS error_code,
+    coalesce(y.event, x.event).tool_name AS tool_name,
+    coalesce(y.event, x.event).test_name AS test_name,
+    coalesce(y.event, x.event).event_id AS event_id
+FROM before x
+FULL JOIN after y
+    ON x.fp IS NOT DISTINCT FROM y.fp AND x.severity = y.severity
 ORDER BY change = 'same', change DESC, severity, file_path, line_number;
+
+-- The same of two runs given by their refs.
+CREATE TEMP MACRO lq_diff(a, b) AS TABLE
+SELECT *
+FROM lq_compare(
+    (SELECT min(coalesce(r.run_uid, r.file)) FROM lq_runs r WHERE r.ref = a),
+    (SELECT min(coalesce(r.run_uid, r.file)) FROM lq_runs r WHERE r.ref = b)
+);
 
 -- One event, by its ref as this scope prints it; lq itself takes every form of reference.
 CREATE TEMP MACRO lq_event(event_ref) AS TABLE
