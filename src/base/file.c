@@ -31,6 +31,18 @@ enum lq_status lq_file_read(const char *path, size_t max, struct lq_buf *buf, st
     }
 }
 
+enum lq_status lq_file_read_regular(const char *path, size_t max, struct lq_buf *buf,
+                                    struct lq_error *err)
+{
+    struct stat info;
+
+    if (stat(path, &info) != 0)
+        return lq_error_errno(err, errno, "cannot open '%s'", path);
+    if (!S_ISREG(info.st_mode))
+        return lq_error_set(err, LQ_BAD_INPUT, "cannot read '%s': not a regular file", path);
+    return lq_file_read(path, max, buf, err);
+}
+
 enum lq_status lq_write_all(int fd, const void *bytes, size_t len, const char *what,
                             struct lq_error *err)
 {

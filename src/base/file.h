@@ -15,6 +15,11 @@
 LQ_CHECK enum lq_status lq_file_read(const char *path, size_t max, struct lq_buf *buf,
                                      struct lq_error *err);
 
+/* The same for a file out of a clone: anything but a regular one is refused (LQ_BAD_INPUT) before it
+ * is opened, since opening a FIFO would wait for ever. */
+LQ_CHECK enum lq_status lq_file_read_regular(const char *path, size_t max, struct lq_buf *buf,
+                                             struct lq_error *err);
+
 /* Write all bytes, through EINTR and short writes. `what` names the file in the message. */
 LQ_CHECK enum lq_status lq_write_all(int fd, const void *bytes, size_t len, const char *what,
                                      struct lq_error *err);

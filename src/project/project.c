@@ -17,20 +17,6 @@ static const char gitignore[] = "*\n"
                                 "!matchers/\n"
                                 "!matchers/**\n";
 
-/* Read a small file. Anything but a regular one is refused before it is opened: a clone may hold a
- * FIFO, and opening that would wait for ever. */
-static enum lq_status read_regular(const char *path, size_t max, struct lq_buf *text,
-                                   struct lq_error *err)
-{
-    struct stat info;
-
-    if (stat(path, &info) != 0)
-        return lq_error_errno(err, errno, "cannot open '%s'", path);
-    if (!S_ISREG(info.st_mode))
-        return lq_error_set(err, LQ_BAD_INPUT, "cannot read '%s': not a regular file", path);
-    return lq_file_read(path, max, text, err);
-}
-
 /* Write a file that is not there yet, whole or not at all. LQ_OK also when it was there. */
 static enum lq_status create_file(const char *lq_dir, const char *name, const char *bytes,
                                   size_t len, bool *created, struct lq_error *err)
@@ -81,7 +67,7 @@ static enum lq_status open_origin(struct lq_project *project, struct lq_error *e
         line[LQ_UUID_BYTES - 1] = '\n';
         LQ_TRY(create_file(project->lq_dir, "origin", line, LQ_UUID_BYTES, &created, err));
     }
-    LQ_TRY(read_regular(path, 4096, &text, err));
+    LQ_TRY(lq_file_read_regular(path, 4096, &text, err));
     while (text.len > 0 && strchr("\r\n", text.data[text.len - 1]))
         lq_buf_truncate(&text, text.len - 1);
     if (strlen(lq_buf_text(&text)) != text.len || !lq_uuid_valid(lq_buf_text(&text)))
@@ -111,7 +97,7 @@ static enum lq_status read_config(const char *lq_dir, struct lq_buf *text, struc
 {
     LQ_CLEANUP(lq_free) char *path = lq_path_join(lq_dir, "config.yaml");
 
-    LQ_TRY(read_regular(path, LQ_YAML_MAX_BYTES, text, err));
+    LQ_TRY(lq_file_read_regular(path, LQ_YAML_MAX_BYTES, text, err));
     return lq_config_parse(config, (struct lq_str){ lq_buf_text(text), text->len }, path, err);
 }
 

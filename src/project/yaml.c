@@ -208,6 +208,8 @@ void lq_yaml_add_scalar(struct lq_buf *text, const char *value)
     } escapes[] = {
         { { "\"", 1 }, "\\\"" },
         { { "\\", 1 }, "\\\\" },
+        { { "\n", 1 }, "\\n" },
+        { { "\t", 1 }, "\\t" },
         { { "\xe2\x80\xa8", 3 }, "\\L" },
         { { "\xe2\x80\xa9", 3 }, "\\P" },
         { { "\xef\xbb\xbf", 3 }, "\\uFEFF" },

@@ -55,7 +55,8 @@ bool lq_yaml_is_plain(const struct lq_yaml *yaml);
 bool lq_yaml_is_null(const struct lq_yaml *yaml);
 struct lq_yaml_span lq_yaml_span(const struct lq_yaml *yaml);
 
-/* Append `value`, valid UTF-8 without control characters, as a scalar on one line. */
+/* Append `value`, valid UTF-8 without control characters but newline and tab, as a scalar on one
+ * line. */
 void lq_yaml_add_scalar(struct lq_buf *text, const char *value);
 
 #endif
