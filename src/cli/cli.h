@@ -81,6 +81,10 @@ LQ_CHECK enum lq_status lq_cli_read_limit(const char *text, enum lq_out_format f
  */
 void lq_cli_leave(struct lq_cli *cli, enum lq_status status, struct lq_error *err);
 
+/* The words of a command as one shell line, quoted where needed; a single word is a line already.
+ * The caller's. */
+char *lq_cli_command_line(char *const *words);
+
 /* One line of lq's own on standard error: "lq: …", control bytes made visible. */
 void lq_say(const char *fmt, ...) LQ_PRINTF(1, 2);
 

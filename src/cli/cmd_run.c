@@ -3,9 +3,12 @@
 #include "base/file.h"
 #include "cli/record.h"
 #include "cli/run_report.h"
+#include <errno.h>
 #include <lq/capture.h>
+#include <lq/commands.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A century: what is longer is no timeout, and must not overflow. */
 #define TIMEOUT_MAX_SEC INT64_C(3153600000)
@@ -60,31 +63,35 @@ static bool needs_shell(const char *word)
     return !program;
 }
 
-/* The words as one line, those quoted that a shell would take apart. */
-static char *command_text(char *const *words)
+/* Append a word as a shell reads it, quoted where it would be taken apart. */
+static void add_word(struct lq_buf *text, const char *word)
+{
+    const size_t plain = strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                      "0123456789_./+-=:,@%^");
+
+    lq_buf_adds(text, text->len ? " " : "");
+    if (*word && !word[plain]) {
+        lq_buf_adds(text, word);
+        return;
+    }
+    lq_buf_addc(text, '\'');
+    for (; *word; word++) {
+        if (*word == '\'')
+            lq_buf_adds(text, "'\\''");
+        else
+            lq_buf_addc(text, *word);
+    }
+    lq_buf_addc(text, '\'');
+}
+
+char *lq_cli_command_line(char *const *words)
 {
     struct lq_buf text = LQ_BUF_INIT;
 
     if (!words[1])
         return lq_strdup(words[0]);
-    for (; *words; words++) {
-        const size_t plain = strspn(*words, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                            "0123456789_./+-=:,@%^");
-
-        lq_buf_adds(&text, text.len ? " " : "");
-        if (**words && !(*words)[plain]) {
-            lq_buf_adds(&text, *words);
-            continue;
-        }
-        lq_buf_addc(&text, '\'');
-        for (const char *at = *words; *at; at++) {
-            if (*at == '\'')
-                lq_buf_adds(&text, "'\\''");
-            else
-                lq_buf_addc(&text, *at);
-        }
-        lq_buf_addc(&text, '\'');
-    }
+    for (; *words; words++)
+        add_word(&text, *words);
     return lq_buf_detach(&text);
 }
 
@@ -115,17 +122,87 @@ static void take_result(struct lq_run *run, const struct lq_capture_result *resu
         run->outcome = LQ_OUTCOME_INTERRUPTED;
 }
 
+/* What is to be run, after a registered name was looked up. */
+struct job {
+    char *name;    /* of the run */
+    char *command; /* as recorded */
+    char *format;  /* NULL: every format */
+    int64_t timeout_sec;
+    bool shell; /* `command` is a shell line; else the words are run as they are */
+};
+
+static void job_release(struct job *job)
+{
+    free(job->name);
+    free(job->command);
+    free(job->format);
+}
+
+static void take_words(struct job *job, const struct run_args *args)
+{
+    *job = (struct job){
+        .name = args->name ? lq_strdup(args->name) : default_name(args->words[0]),
+        .command = lq_cli_command_line(args->words),
+        .format = lq_strdup(args->format),
+        .timeout_sec = args->timeout_sec,
+        .shell = !args->words[1] && needs_shell(args->words[0]),
+    };
+}
+
+/* The words name a registered command: what the command line does not say, its entry does. */
+static void take_registered(struct job *job, const struct run_args *args,
+                            const struct lq_registered *registered)
+{
+    struct lq_buf command = LQ_BUF_INIT;
+
+    job_release(job);
+    lq_buf_adds(&command, registered->command);
+    for (char *const *word = args->words + 1; *word; word++)
+        add_word(&command, *word);
+    *job = (struct job){
+        .name = lq_strdup(args->name ? args->name : registered->name),
+        .command = lq_buf_detach(&command),
+        .format = lq_strdup(args->format ? args->format : registered->format),
+        .timeout_sec = args->timeout_sec ? args->timeout_sec : registered->timeout_sec,
+        .shell = true,
+    };
+}
+
+/* A registered command is one of the project, whichever folder it is called in. */
+static enum lq_status enter_root(struct lq_cli *cli, struct lq_error *err)
+{
+    if (chdir(cli->project.root) != 0)
+        return lq_error_errno(err, errno, "cannot change to folder '%s'", cli->project.root);
+    free(cli->cwd);
+    cli->cwd = lq_strdup(cli->project.root);
+    return LQ_OK;
+}
+
+static enum lq_status look_up(struct lq_cli *cli, const struct run_args *args, struct job *job,
+                              struct lq_error *err)
+{
+    LQ_CLEANUP(lq_commands_release) struct lq_commands commands = { 0 };
+    const struct lq_registered *registered;
+
+    LQ_TRY(lq_commands_read(&commands, &cli->project, err));
+    registered = lq_commands_find(&commands, args->words[0]);
+    if (!registered)
+        return LQ_OK;
+    take_registered(job, args, registered);
+    return enter_root(cli, err);
+}
+
 /* Run the command and record it. */
 static enum lq_status record_command(struct lq_cli *cli, const struct run_args *args,
-                                     struct lq_recording *recording, struct lq_error *err)
+                                     const struct job *job, struct lq_recording *recording,
+                                     struct lq_error *err)
 {
-    const bool shell = !args->words[1] && needs_shell(args->words[0]);
-    char *const shell_words[] = { (char[]){ "/bin/sh" }, (char[]){ "-c" }, args->words[0], NULL };
-    char *const *words = shell ? shell_words : args->words;
+    char *const shell_words[] = { (char[]){ "/bin/sh" }, (char[]){ "-c" }, job->command, NULL };
+    char *const *words = job->shell ? shell_words : args->words;
     const struct lq_capture_opts opts = {
         .argv = words,
         .timeout_ms =
-            (args->timeout_sec < TIMEOUT_MAX_SEC ? args->timeout_sec : TIMEOUT_MAX_SEC) * 1000,
+            (job->timeout_sec < TIMEOUT_MAX_SEC ? job->timeout_sec : TIMEOUT_MAX_SEC) * 1000,
         .quiet = args->quiet,
         .on_stderr = wants_report(args),
     };
@@ -150,19 +227,21 @@ static enum lq_status record_command(struct lq_cli *cli, const struct run_args *
     return captured;
 }
 
-static enum lq_status begin(struct lq_cli *cli, const struct run_args *args, const char *name,
-                            const char *command, struct lq_recording *recording,
-                            struct lq_error *err)
+static enum lq_status begin(struct lq_cli *cli, const struct run_args *args, struct job *job,
+                            struct lq_recording *recording, struct lq_error *err)
 {
-    const struct lq_record_opts opts = { .source_type = "run",
-                                         .name = name,
-                                         .command = command,
-                                         .format = args->format,
-                                         .no_raw = args->no_raw,
-                                         .keep_excerpt = wants_report(args) };
+    struct lq_record_opts opts = {
+        .source_type = "run",
+        .no_raw = args->no_raw,
+        .keep_excerpt = wants_report(args),
+    };
 
     LQ_TRY(lq_cli_open_project(cli, err));
     cli->exit_code = EXIT_LQ_FAILED;
+    LQ_TRY(look_up(cli, args, job, err));
+    opts.name = job->name;
+    opts.command = job->command;
+    opts.format = job->format;
     return lq_recording_begin(recording, cli, &opts, err);
 }
 
@@ -204,21 +283,20 @@ static enum lq_status run_main(struct lq_cli *cli, const void *argp, struct lq_e
 {
     const struct run_args *args = argp;
     LQ_CLEANUP(lq_recording_release) struct lq_recording recording = { 0 };
-    LQ_CLEANUP(lq_free) char *command = NULL, *name = NULL;
+    LQ_CLEANUP(job_release) struct job job = { 0 };
     struct lq_run *run = &recording.run;
     struct lq_error unwritten;
     enum lq_status status;
 
     LQ_TRY(check_args(args, err));
-    command = command_text(args->words);
-    name = args->name ? lq_strdup(args->name) : default_name(args->words[0]);
-    status = begin(cli, args, name, command, &recording, err);
+    take_words(&job, args);
+    status = begin(cli, args, &job, &recording, err);
     if (status == LQ_OK)
-        status = record_command(cli, args, &recording, err);
+        status = record_command(cli, args, &job, &recording, err);
     if (!recording.recorder) {
         run->exit_code = cli->exit_code >= 0 ? cli->exit_code : 1;
-        run->source_name = run->source_name ? run->source_name : lq_strdup(name);
-        run->command = run->command ? run->command : lq_strdup(command);
+        run->source_name = run->source_name ? run->source_name : lq_strdup(job.name);
+        run->command = run->command ? run->command : lq_strdup(job.command);
         run->completed_at = run->started_at;
     }
     if (wants_report(args) &&

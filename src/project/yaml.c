@@ -62,7 +62,7 @@ struct lq_str lq_yaml_text(const struct lq_yaml *yaml)
     struct fy_token *token = fy_event_get_token(yaml->event);
     struct lq_str text = { "", 0 };
 
-    if (token)
+    if (token && yaml->event->type == FYET_SCALAR)
         text.ptr = fy_token_get_text(token, &text.len);
     return text.ptr ? text : (struct lq_str){ "", 0 };
 }
@@ -191,12 +191,14 @@ static bool is_plain_word(const char *value)
         "null", "true", "false", "yes", "no", "on", "off", "y", "n"
     };
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    static const char rest[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+    static const char rest[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./+=- ";
 
     for (size_t i = 0; i < LQ_COUNT(typed); i++)
         if (strcasecmp(value, typed[i]) == 0)
             return false;
-    return strspn(value, letters) > 0 && value[strspn(value, rest)] == '\0';
+    return strspn(value, letters) > 0 && value[strspn(value, rest)] == '\0' &&
+           value[strlen(value) - 1] != ' ';
 }
 
 void lq_yaml_add_scalar(struct lq_buf *text, const char *value)
