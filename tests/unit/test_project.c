@@ -194,7 +194,7 @@ static void test_config_set(void)
         { "project: {namespace: a, project: b} # c\n", "namespace", "x",
           "project: {namespace: x, project: b} # c\n" },
         { "# top\nproject:\n  namespace: a  # mine\n  project: 'b'\nsync:\n", "project", "c d",
-          "# top\nproject:\n  namespace: a  # mine\n  project: \"c d\"\nsync:\n" },
+          "# top\nproject:\n  namespace: a  # mine\n  project: c d\nsync:\n" },
         { "project:\r\n  namespace: \"a\"\r\n", "namespace", "ns",
           "project:\r\n  namespace: ns\r\n" },
         { "project:\n  namespace: a\n", "project", "p",
