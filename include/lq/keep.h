@@ -68,9 +68,9 @@ typedef void lq_finding_fn(void *ctx, const struct lq_finding *finding);
 /*
  * Check the store: every run file is read whole and compared with its name, raw logs with run files,
  * state.db with itself and with the files, permissions, leftovers.
- *   fix  take rows out of state.db whose files are gone
- * Findings are reported, not returned: LQ_OK unless the check itself could not be done (LQ_NOT_FOUND:
- * no libduckdb).
+ *   fix  mend what can be mended without losing anything: remove leftovers and rows of state.db
+ *        whose files are gone, make a damaged state.db again
+ * Findings are reported, not returned: LQ_OK unless `.lq` itself cannot be opened.
  */
 LQ_CHECK enum lq_status lq_store_check(const struct lq_project *project, bool fix, int64_t now,
                                        lq_finding_fn *on_finding, void *ctx, struct lq_error *err);

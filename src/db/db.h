@@ -11,6 +11,9 @@
 #include "base/buf.h"
 #include <lq/rows.h>
 
+/* The version that lq is built and tested with, as SELECT version() gives it. */
+#define LQ_DUCKDB_VERSION "v1.5.5"
+
 struct lq_db;
 
 struct lq_db_opts {

@@ -57,54 +57,6 @@ static enum lq_status open_folder(struct lq_store *store, const char *tree,
     return lq_folder_open(store->project->lq_dir, path, fd, err);
 }
 
-/* ---- state.db ---- */
-
-/* Run a statement with texts bound; `*row` tells whether it gave one. */
-static enum lq_status about_path(struct lq_state *state, const char *sql, const char *const *texts,
-                                 size_t n_texts, bool *row, struct lq_error *err)
-{
-    sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(lq_state_sqlite(state), sql, -1, &statement, NULL);
-    enum lq_status status = LQ_OK;
-
-    for (size_t i = 0; i < n_texts && code == SQLITE_OK; i++)
-        code = sqlite3_bind_text(statement, (int)i + 1, texts[i], -1, SQLITE_STATIC);
-    if (code == SQLITE_OK)
-        code = sqlite3_step(statement);
-    *row = code == SQLITE_ROW;
-    if (code != SQLITE_ROW && code != SQLITE_DONE)
-        status = lq_state_error(state, "read or write what is known of a run", err);
-    sqlite3_finalize(statement);
-    return status;
-}
-
-static enum lq_status is_synced(struct lq_store *store, const char *path, const char *destination,
-                                bool *synced, struct lq_error *err)
-{
-    /* An unmounted destination has no real path; then its name as it was written must do. */
-    LQ_CLEANUP(lq_free) char *real = realpath(destination, NULL);
-    const char *const texts[] = { path, real ? real : destination, destination };
-
-    return about_path(store->state,
-                      "SELECT 1 FROM synced s JOIN destination d ON d.id = s.destination_id"
-                      " WHERE s.path = ?1 AND (d.place = ?2 OR d.url = ?3)",
-                      texts, LQ_COUNT(texts), synced, err);
-}
-
-static enum lq_status forget(struct lq_store *store, const char *path, struct lq_error *err)
-{
-    static const char *const statements[] = {
-        "DELETE FROM file WHERE path = ?",
-        "DELETE FROM synced WHERE path = ?",
-        "DELETE FROM bad_file WHERE path = ?",
-    };
-    bool row;
-
-    for (size_t i = 0; i < LQ_COUNT(statements); i++)
-        LQ_TRY(about_path(store->state, statements[i], &path, 1, &row, err));
-    return LQ_OK;
-}
-
 /* ---- a run ---- */
 
 /* Size of a regular file; a missing one takes nothing. */
@@ -122,7 +74,7 @@ enum lq_status lq_store_run_usage(struct lq_store *store, const char *file, cons
                                   struct lq_run_usage *usage, struct lq_error *err)
 {
     LQ_CLEANUP(place_release) struct place place = { 0 };
-    LQ_CLEANUP(lq_free) char *path = NULL;
+    LQ_CLEANUP(lq_free) char *path = NULL, *real = NULL;
     LQ_CLEANUP(lq_close) int logs_fd = -1, raw_fd = -1;
     enum lq_status status;
 
@@ -134,7 +86,11 @@ enum lq_status lq_store_run_usage(struct lq_store *store, const char *file, cons
         return status;
     usage->size_bytes = size_of(logs_fd, place.name) + size_of(raw_fd, place.log);
     path = relative_path(&place);
-    return destination ? is_synced(store, path, destination, &usage->synced, err) : LQ_OK;
+    if (!destination)
+        return LQ_OK;
+    real = realpath(destination, NULL);
+    return lq_state_is_synced(store->state, path, real ? real : destination, destination,
+                              &usage->synced, err);
 }
 
 static enum lq_status remove_file(int folder_fd, const char *name, struct lq_error *err)
@@ -184,7 +140,7 @@ enum lq_status lq_store_remove_run(struct lq_store *store, const char *file, str
     LQ_TRY(remove_file(logs_fd, place.name, err));
     remove_empty(store, "raw", &place);
     remove_empty(store, "logs", &place);
-    return forget(store, path, err);
+    return lq_state_forget_file(store->state, path, err);
 }
 
 /* ---- leftovers ---- */

@@ -292,3 +292,47 @@ enum lq_status lq_state_add_file(struct lq_state *state, const struct lq_state_f
     sqlite3_finalize(statement);
     return status;
 }
+
+/* Run a statement with texts bound; `*row`: whether it gave one. */
+static enum lq_status with_texts(struct lq_state *state, const char *sql, const char *const *texts,
+                                 size_t n_texts, bool *row, struct lq_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    enum lq_status status = LQ_OK;
+    int code = sqlite3_prepare_v2(state->sqlite, sql, -1, &statement, NULL);
+
+    for (size_t i = 0; i < n_texts && code == SQLITE_OK; i++)
+        code = sqlite3_bind_text(statement, (int)i + 1, texts[i], -1, SQLITE_STATIC);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(statement);
+    *row = code == SQLITE_ROW;
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+        status = lq_state_error(state, "read or change what is known of a file", err);
+    sqlite3_finalize(statement);
+    return status;
+}
+
+enum lq_status lq_state_forget_file(struct lq_state *state, const char *path, struct lq_error *err)
+{
+    static const char *const statements[] = {
+        "DELETE FROM synced WHERE path = ?",
+        "DELETE FROM file WHERE path = ?",
+        "DELETE FROM bad_file WHERE path = ?",
+    };
+    bool row;
+
+    for (size_t i = 0; i < LQ_COUNT(statements); i++)
+        LQ_TRY(with_texts(state, statements[i], &path, 1, &row, err));
+    return LQ_OK;
+}
+
+enum lq_status lq_state_is_synced(struct lq_state *state, const char *path, const char *place,
+                                  const char *url, bool *synced, struct lq_error *err)
+{
+    const char *const texts[] = { path, place, url };
+
+    return with_texts(state,
+                      "SELECT 1 FROM synced s JOIN destination d ON d.id = s.destination_id"
+                      " WHERE s.path = ?1 AND (d.place = ?2 OR d.url = ?3)",
+                      texts, LQ_COUNT(texts), synced, err);
+}

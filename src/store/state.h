@@ -10,6 +10,7 @@
 
 #include <lq/error.h>
 #include <sqlite3.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct lq_state;
@@ -47,6 +48,16 @@ struct lq_state_file {
  * for where it belongs in a store. */
 LQ_CHECK enum lq_status lq_state_add_file(struct lq_state *state, const struct lq_state_file *file,
                                           struct lq_error *err);
+
+/* Forget all that is known of the file at `path`: it was removed. */
+LQ_CHECK enum lq_status lq_state_forget_file(struct lq_state *state, const char *path,
+                                             struct lq_error *err);
+
+/* Whether the file at `path` is at the destination known by the real path `place` or, where that is
+ * not known (it is not mounted), by `url`. */
+LQ_CHECK enum lq_status lq_state_is_synced(struct lq_state *state, const char *path,
+                                           const char *place, const char *url, bool *synced,
+                                           struct lq_error *err);
 
 /* The connection, for the sync room's own statements on the tables in state.c. Borrowed. */
 sqlite3 *lq_state_sqlite(struct lq_state *state);
