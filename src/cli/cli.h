@@ -3,8 +3,8 @@
  * The command line tool: what every command gets, and what a command is.
  *
  * To add a command: write cmd_<name>.c with its struct, its option table, its function and one
- * `const struct lq_command`; list it in commands.c; describe it in docs/man/lq.1; test it in
- * tests/cli/t_<name>.sh.
+ * `const struct lq_command`; list it in commands.c; say in docs/man/lq-<name>.md what its options
+ * do not, with an example; test it in tests/cli/t_<name>.sh.
  */
 #ifndef LQ_CLI_CLI_H
 #define LQ_CLI_CLI_H
@@ -38,6 +38,7 @@ struct lq_cli {
 
 struct lq_command {
     const char *name, *alias, *summary;
+    bool hidden; /* not listed: for the build, not for users */
     unsigned needs;
     const struct lq_opt *opts;
     size_t args_size;
@@ -46,6 +47,11 @@ struct lq_command {
 
 /* All commands in the order of the help, NULL behind the last. */
 extern const struct lq_command *const lq_commands[];
+
+/* The option tables of a command in the order of `-h`, its own first, with `values` NULL. Returns how
+ * many there are. */
+#define LQ_CLI_MAX_GROUPS 4
+size_t lq_cli_groups(const struct lq_command *command, struct lq_opt_group *groups);
 
 /* Open the project for a command that did not ask the dispatcher to: one that answers a missing
  * project in its own way. As lq_project_open. */

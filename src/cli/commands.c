@@ -3,12 +3,15 @@
 #include "cli/cli.h"
 
 extern const struct lq_command lq_cmd_init, lq_cmd_run, lq_cmd_import, lq_cmd_capture;
+extern const struct lq_command lq_cmd_register, lq_cmd_unregister;
 extern const struct lq_command lq_cmd_status, lq_cmd_errors, lq_cmd_warnings, lq_cmd_history;
 extern const struct lq_command lq_cmd_event, lq_cmd_context, lq_cmd_query, lq_cmd_sql;
 extern const struct lq_command lq_cmd_sync, lq_cmd_prune, lq_cmd_clean, lq_cmd_doctor;
 extern const struct lq_command lq_cmd_ci, lq_cmd_report, lq_cmd_annotate;
-extern const struct lq_command lq_cmd_register, lq_cmd_unregister;
+extern const struct lq_command lq_cmd_docs;
 
+/* One a line, so that an addition is one line. */
+/* clang-format off */
 const struct lq_command *const lq_commands[] = {
     &lq_cmd_init,
     &lq_cmd_run,
@@ -27,12 +30,11 @@ const struct lq_command *const lq_commands[] = {
     &lq_cmd_sync,
     &lq_cmd_prune,
     &lq_cmd_clean,
+    &lq_cmd_doctor,
     &lq_cmd_ci,
     &lq_cmd_report,
     &lq_cmd_annotate,
+    &lq_cmd_docs,
     NULL,
-    &lq_cmd_init,   &lq_cmd_run,      &lq_cmd_import,  &lq_cmd_capture,  &lq_cmd_status,
-    &lq_cmd_errors, &lq_cmd_warnings, &lq_cmd_history, &lq_cmd_event,    &lq_cmd_context,
-    &lq_cmd_query,  &lq_cmd_sql,      &lq_cmd_sync,    &lq_cmd_prune,    &lq_cmd_clean,
-    &lq_cmd_doctor, &lq_cmd_ci,       &lq_cmd_report,  &lq_cmd_annotate, NULL,
 };
+/* clang-format on */

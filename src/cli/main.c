@@ -82,7 +82,8 @@ static const struct lq_opt scope_opts[] = {
     LQ_OPT(struct scope_args, namespace_, 0, "namespace", "N", "runs of this namespace"),
     LQ_OPT(struct scope_args, project, 0, "project", "P", "runs of this project"),
     LQ_OPT(struct scope_args, hostname, 0, "hostname", "H", "runs of this machine"),
-    LQ_OPT(struct scope_args, source, 0, "source", "KIND", "runs of KIND: run, import or capture"),
+    LQ_OPT_CHOICE(struct scope_args, source, 0, "source", "KIND",
+                  "runs of KIND: run, import or capture", "run", "import", "capture"),
     LQ_OPT(struct scope_args, name, 0, "name", "NAME", "runs of this name"),
     LQ_OPT(struct scope_args, since, 0, "since", "TIME",
            "runs since TIME: 2025-01-15[T14:30], or an age: 7d"),
@@ -96,7 +97,9 @@ struct out_args {
 };
 
 static const struct lq_opt out_opts[] = {
-    LQ_OPT(struct out_args, format, 'o', "output", "FORMAT", "table, json, jsonl, csv or markdown"),
+    LQ_OPT_CHOICE(struct out_args, format, 'o', "output", "FORMAT",
+                  "table, json, jsonl, csv or markdown", "table", "json", "jsonl", "csv",
+                  "markdown"),
     LQ_OPT(struct out_args, json, 0, "json", NULL, "same as -o json"),
     LQ_OPT(struct out_args, jsonl, 0, "jsonl", NULL, "same as -o jsonl: a JSON object a line"),
     LQ_OPT(struct out_args, csv, 0, "csv", NULL, "same as -o csv"),
@@ -123,17 +126,9 @@ static void warn(void *ctx, const char *line)
 static enum lq_status read_scope(struct lq_cli *cli, const struct scope_args *args,
                                  struct lq_error *err)
 {
-    static const char *const sources[] = { "run", "import", "capture" };
-    bool known = !args->source;
-
     if (args->include_synced + args->global + (args->data != NULL) > 1)
         return lq_error_set(err, LQ_USAGE,
                             "--include-synced, --global and --data exclude each other");
-    for (size_t i = 0; i < LQ_COUNT(sources) && !known; i++)
-        known = strcmp(args->source, sources[i]) == 0;
-    if (!known)
-        return lq_error_set(err, LQ_USAGE, "--source is run, import or capture, not '%s'",
-                            args->source);
     cli->data = args->data ? lq_cli_expand_home(args->data) : NULL;
     cli->scope = (struct lq_scope){
         .include_synced = args->include_synced,
@@ -267,6 +262,19 @@ enum lq_status lq_cli_read_limit(const char *text, enum lq_out_format format, in
 
 /* ---- dispatching ---- */
 
+size_t lq_cli_groups(const struct lq_command *command, struct lq_opt_group *groups)
+{
+    size_t n = 0;
+
+    groups[n++] = (struct lq_opt_group){ NULL, command->opts, NULL };
+    if (command->needs & LQ_NEEDS_SCOPE) {
+        groups[n++] = (struct lq_opt_group){ "Which runs:", scope_opts, NULL };
+        groups[n++] = (struct lq_opt_group){ "Output:", out_opts, NULL };
+    }
+    groups[n++] = (struct lq_opt_group){ "General:", global_opts, NULL };
+    return n;
+}
+
 static enum lq_status run_command(struct lq_cli *cli, const struct lq_command *command, char **argv,
                                   struct lq_error *err)
 {
@@ -275,14 +283,15 @@ static enum lq_status run_command(struct lq_cli *cli, const struct lq_command *c
     struct global_args global = { 0 };
     struct scope_args scope = { 0 };
     struct out_args out = { 0 };
-    struct lq_opt_group groups[4] = { { NULL, command->opts, args } };
-    size_t n_groups = 1;
+    struct lq_opt_group groups[LQ_CLI_MAX_GROUPS];
+    const size_t n_groups = lq_cli_groups(command, groups);
 
+    groups[0].values = args;
     if (command->needs & LQ_NEEDS_SCOPE) {
-        groups[n_groups++] = (struct lq_opt_group){ "Which runs:", scope_opts, &scope };
-        groups[n_groups++] = (struct lq_opt_group){ "Output:", out_opts, &out };
+        groups[1].values = &scope;
+        groups[2].values = &out;
     }
-    groups[n_groups++] = (struct lq_opt_group){ "General:", global_opts, &global };
+    groups[n_groups - 1].values = &global;
     LQ_TRY(lq_options_parse(title, argv, groups, n_groups, err));
     if (global.help) {
         lq_options_help(title, command->summary, groups, n_groups);
@@ -307,8 +316,10 @@ static void help(void)
 {
     printf("usage: lq COMMAND [options]\n"
            "Run builds, tests and linters; keep their logs; ask what went wrong, anywhere.\n\n");
-    for (const struct lq_command *const *at = lq_commands; *at; at++)
-        printf("  %-9s %s\n", (*at)->name, (*at)->summary);
+    for (const struct lq_command *const *at = lq_commands; *at; at++) {
+        if (!(*at)->hidden)
+            printf("  %-11s%s\n", (*at)->name, (*at)->summary);
+    }
     printf("\n'lq COMMAND -h' shows the options of a command.\n");
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading the command line by tables. */
 #include "cli/options.h"
+#include "base/buf.h"
 #include "base/str.h"
 #include <errno.h>
 
@@ -33,6 +34,22 @@ static void *member(const struct lq_opt_group *group, const struct lq_opt *opt)
     return (char *)group->values + opt->offset;
 }
 
+/* "--source is run, import or capture, not 'x'" unless the value is one of them. */
+static enum lq_status check_choice(const struct parse *parse, const struct lq_opt *opt,
+                                   const char *value)
+{
+    LQ_CLEANUP(lq_buf_release) struct lq_buf list = LQ_BUF_INIT;
+
+    for (const char *const *choice = opt->choices; *choice; choice++) {
+        if (strcmp(*choice, value) == 0)
+            return LQ_OK;
+        lq_buf_adds(&list, choice == opt->choices ? "" : choice[1] ? ", " : " or ");
+        lq_buf_adds(&list, *choice);
+    }
+    return lq_error_set(parse->err, LQ_USAGE, "--%s is %s, not '%s'", opt->name, lq_buf_text(&list),
+                        value);
+}
+
 static enum lq_status set(const struct parse *parse, const struct lq_opt_group *group,
                           const struct lq_opt *opt, const char *value)
 {
@@ -43,6 +60,8 @@ static enum lq_status set(const struct parse *parse, const struct lq_opt_group *
         return LQ_OK;
     }
     if (opt->kind == LQ_OPT_TEXT) {
+        if (opt->choices)
+            LQ_TRY(check_choice(parse, opt, value));
         *(const char **)member(group, opt) = value;
         return LQ_OK;
     }

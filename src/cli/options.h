@@ -22,8 +22,11 @@ struct lq_opt {
     size_t offset;
     char letter; /* 0: none */
     const char *name;
-    const char *value; /* what the value is called in the help; NULL for flags */
+    /* What the value is called in the help; NULL for flags. Completion goes by it, and by the name of
+     * a word: tools/gen-docs lists what FILE, DIR, run, event... are completed to. */
+    const char *value;
     const char *help;
+    const char *const *choices; /* the values it takes, NULL-terminated; NULL: any */
 };
 
 #define LQ_OPT(type, member, short_name, long_name, value_name, text)                              \
@@ -37,6 +40,17 @@ struct lq_opt {
         .name = (long_name),                                                                       \
         .value = (value_name),                                                                     \
         .help = (text),                                                                            \
+    }
+/* An option that takes one of the values that follow `text`. */
+#define LQ_OPT_CHOICE(type, member, short_name, long_name, value_name, text, ...)                  \
+    {                                                                                              \
+        .kind = _Generic(((type *)NULL)->member, const char *: LQ_OPT_TEXT),                       \
+        .offset = offsetof(type, member),                                                          \
+        .letter = (short_name),                                                                    \
+        .name = (long_name),                                                                       \
+        .value = (value_name),                                                                     \
+        .help = (text),                                                                            \
+        .choices = (const char *const[]){ __VA_ARGS__, NULL },                                     \
     }
 #define LQ_ARG(type, member, long_name, text)                                                      \
     {                                                                                              \

@@ -34,4 +34,28 @@ test_unknown_option() {
     expect_in_stderr "--frobnicate"
 }
 
+test_value_not_among_those_it_takes() {
+    run lq history --source exports
+    expect_rc 2
+    expect_stdout </dev/null
+    expect_stderr <<'END'
+lq: --source is run, import or capture, not 'exports'
+END
+}
+
+# tools/gen-docs makes the man pages from it.
+test_docs_as_json() {
+    lq docs >docs.json
+    run python3 -c '
+import json
+docs = json.load(open("docs.json"))
+commands = {c["name"]: c for c in docs["commands"]}
+assert "docs" not in commands and "gcc" in docs["formats"]
+print(*(o["name"] for g in commands["event"]["groups"] for o in g["options"]))
+'
+    expect_in_stdout 'event include-synced global'
+    expect_in_stdout 'output json'
+    expect_in_stdout 'help directory'
+}
+
 run_tests "$@"
