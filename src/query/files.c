@@ -148,9 +148,8 @@ struct lq_file *lq_file_list_find(const struct lq_file_list *list, const char *p
 {
     const struct lq_file key = { .path = (char *)(uintptr_t)path };
 
-    return list->count == 0
-               ? NULL
-               : bsearch(&key, list->files, list->count, sizeof *list->files, by_path);
+    return list->count == 0 ? NULL
+                            : bsearch(&key, list->files, list->count, sizeof *list->files, by_path);
 }
 
 /* Why a file is left out; NULL: it is not. */

@@ -220,9 +220,9 @@ static enum lq_status drop_gone(struct lq_db *db, const struct lq_file_list *fil
 
     lq_buf_adds(&sql, "CREATE TEMP TABLE listed (file VARCHAR, keep BOOLEAN);");
     for (size_t i = 0; i < files->count; i++) {
-        lq_buf_adds(&sql, n++ % 1000 == 0 ? (i ? ";INSERT INTO listed VALUES (" :
-                                                 "INSERT INTO listed VALUES (")
-                                          : ",(");
+        lq_buf_adds(&sql, n++ % 1000 == 0
+                              ? (i ? ";INSERT INTO listed VALUES (" : "INSERT INTO listed VALUES (")
+                              : ",(");
         lq_db_add_literal(&sql, files->files[i].path);
         lq_buf_adds(&sql, files->files[i].indexed ? ",true)" : ",false)");
     }

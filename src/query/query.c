@@ -84,10 +84,10 @@ static void add_load(struct lq_buf *sql, const struct lq_query *query, bool any_
 static enum lq_status set_paths(struct lq_query *query, const char *relation, bool *any,
                                 struct lq_error *err)
 {
-    LQ_CLEANUP(lq_free) char *sql = lq_format(
-        "SET VARIABLE lq_paths = (SELECT list(file ORDER BY file) FROM lq_files "
-        "WHERE NOT indexed AND file IN (SELECT file FROM %s))",
-        relation);
+    LQ_CLEANUP(lq_free) char *sql =
+        lq_format("SET VARIABLE lq_paths = (SELECT list(file ORDER BY file) FROM lq_files "
+                  "WHERE NOT indexed AND file IN (SELECT file FROM %s))",
+                  relation);
     LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
     bool more;
 
@@ -359,9 +359,9 @@ static enum lq_status attach(struct lq_query *query, struct lq_query_index *inde
                              struct lq_error *err)
 {
     struct lq_error reason = { 0 };
-    const enum lq_status status = lq_index_attach(query->db, index->path, index->name,
-                                                  &query->files, index->in_store,
-                                                  &index->attached, &reason);
+    const enum lq_status status =
+        lq_index_attach(query->db, index->path, index->name, &query->files, index->in_store,
+                        &index->attached, &reason);
 
     if (status == LQ_CORRUPT) {
         say_damaged(query, index, reason.message);

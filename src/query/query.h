@@ -20,11 +20,11 @@ struct lq_query {
     struct lq_scope scope; /* texts borrowed from the caller, who keeps them */
     struct lq_file_list files;
     struct lq_query_index indexes[2]; /* of the local runs, of the store */
-    bool global_refs;        /* runs are called ns/proj@host:5 here, not 5 */
-    size_t next_file;        /* of the list, handed out next */
-    struct lq_spill *events; /* of a log that was parsed directly */
-    int64_t event_id;        /* of them, handed out last */
-    struct lq_source source; /* over the files, or over the events */
+    bool global_refs;                 /* runs are called ns/proj@host:5 here, not 5 */
+    size_t next_file;                 /* of the list, handed out next */
+    struct lq_spill *events;          /* of a log that was parsed directly */
+    int64_t event_id;                 /* of them, handed out last */
+    struct lq_source source;          /* over the files, or over the events */
 };
 
 /* Make the views and macros over lq_run_rows and lq_event_rows. */

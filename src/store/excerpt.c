@@ -2,8 +2,8 @@
 /* Keeps the beginning and the end of a log. */
 #include "store/excerpt.h"
 #include "base/alloc.h"
-#include "base/text.h"
 #include "base/clean.h"
+#include "base/text.h"
 
 /* So much of a line is looked at: escape sequences and what was overwritten take part of it. */
 #define LINE_BYTES ((size_t)4 * LQ_EXCERPT_LINE_BYTES)

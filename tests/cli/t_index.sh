@@ -25,9 +25,9 @@ answers() {
 test_same_answers_with_and_without() {
     many_runs 80
     want=80/3240,160/160
-    expect test "$(answers)" = $want
+    expect test "$(answers)" = "$want"
     expect test -s .lq/index.duckdb
-    expect test "$(answers)" = $want
+    expect test "$(answers)" = "$want"
     lq errors --csv -n 0 >with.csv
     rm .lq/index.duckdb
     mkdir .lq/index.duckdb # cannot be written
@@ -49,19 +49,19 @@ test_new_and_removed_files() {
 test_damaged_index() {
     many_runs 70
     want=70/2485,140/140
-    expect test "$(answers)" = $want
+    expect test "$(answers)" = "$want"
     cp .lq/index.duckdb good
     size=$(stat -c %s good)
     for ((i = 0; i < 12; i++)); do
         cp good .lq/index.duckdb
         printf 'damage!!damage!!damage!!' |
             dd of=.lq/index.duckdb bs=1 seek=$((size * i / 12 + 100)) conv=notrunc status=none
-        expect test "$(answers 2>/dev/null)" = $want
-        expect test "$(answers 2>/dev/null)" = $want
+        expect test "$(answers 2>/dev/null)" = "$want"
+        expect test "$(answers 2>/dev/null)" = "$want"
     done
     for text in '' 'garbage'; do
         printf '%s' "$text" >.lq/index.duckdb
-        expect test "$(answers 2>/dev/null)" = $want
+        expect test "$(answers 2>/dev/null)" = "$want"
     done
     head -c $((size / 2)) good >.lq/index.duckdb
     run lq sql --csv 'SELECT count(*) AS n FROM lq_events'
