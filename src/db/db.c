@@ -4,7 +4,6 @@
 #include "base/alloc.h"
 #include "db/engine.h"
 #include <ctype.h>
-#include <strings.h>
 
 /* Settings that hold for every database lq opens: nothing is fetched or loaded behind the user's
  * back, nothing lands in the current folder. */
@@ -218,7 +217,9 @@ static struct reading reading(duckdb_type type)
     case DUCKDB_TYPE_UNION:
         return (struct reading){ "CAST(to_json(%s) AS VARCHAR)", .json = true };
     case DUCKDB_TYPE_TIMESTAMP_TZ:
-        return (struct reading){ "strftime(%s AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ')" };
+        return (struct reading){
+            /* NULL for what a damaged file may hold: times that no calendar has. */
+            "TRY(strftime(%s AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ'))" };
     default:
         return (struct reading){ "CAST(%s AS VARCHAR)" };
     }
@@ -328,38 +329,64 @@ static enum lq_status fetch(struct lq_rows *rows, struct lq_error *err)
     return LQ_OK;
 }
 
-/* The text behind white space, comments and, if it comes then, `word` in any case. */
-static const char *skip_word(const char *sql, const char *word)
+/* What the engine's parser thinks of `sql`, which is not executed and not even prepared: NULL for
+ * queries alone, else why not. The caller's. */
+static enum lq_status parse_error(struct lq_db *db, const char *sql, char **kind,
+                                  struct lq_error *err)
 {
-    const size_t len = strlen(word);
+    const struct lq_value text = lq_value_text(sql);
+    LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
+    bool more;
 
-    for (;;) {
-        sql += strspn(sql, " \t\r\n\f\v");
-        if (strncmp(sql, "--", 2) == 0)
-            sql += strcspn(sql, "\n");
-        else if (strncmp(sql, "/*", 2) == 0 && strstr(sql + 2, "*/"))
-            sql = strstr(sql + 2, "*/") + 2;
-        else
-            return strncasecmp(sql, word, len) == 0 ? sql + len : sql;
-    }
+    LQ_TRY(lq_db_query(db, LQ_DB_ANY, "SELECT json_serialize_sql($1::VARCHAR) ->> 'error_type'",
+                       &text, 1, &rows, err));
+    LQ_TRY(lq_rows_next(rows, &more, err));
+    *kind = lq_rows_get_text(rows, 0);
+    return LQ_OK;
 }
 
-/* EXPLAIN ANALYZE runs what it explains: that must be a query itself. What this takes apart wrongly
- * is no statement, and refused. */
-static bool explains_query(struct lq_db *db, const char *sql)
+/*
+ * What follows "EXPLAIN [ANALYZE] [(options)]", NULL when that is not how `sql` begins. Between
+ * those words stands white space alone, so that the rest means the same to the engine as within the
+ * whole: EXPLAIN ANALYZE does what it explains, and a comment could hide what that is.
+ */
+static const char *explained(const char *sql)
 {
-    LQ_CLEANUP(release_statement) duckdb_prepared_statement statement = NULL;
+    static const char spaces[] = " \t\r\n";
+    const char *at = sql + strspn(sql, spaces);
 
-    sql = skip_word(skip_word(sql, "explain"), "analyze");
-    if (prepare(db, sql, &statement, NULL) != LQ_OK) {
-        /* EXPLAIN (ANALYZE, FORMAT json) SELECT … */
-        if (*sql != '(' || !(sql = strchr(sql, ')')))
-            return false;
-        release_statement(&statement);
-        if (prepare(db, sql + 1, &statement, NULL) != LQ_OK)
-            return false;
+    if (strncasecmp(at, "explain", 7) != 0)
+        return NULL;
+    at += 7 + strspn(at + 7, spaces);
+    if (strncasecmp(at, "analyze", 7) == 0)
+        at += 7 + strspn(at + 7, spaces);
+    if (*at == '(') {
+        const char *end = at + 1 + strspn(at + 1, "abcdefghijklmnopqrstuvwxyz"
+                                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ_, \t\r\n");
+
+        at = *end == ')' ? end + 1 : at;
     }
-    return duckdb_prepared_statement_type(statement) == DUCKDB_STATEMENT_TYPE_SELECT;
+    return at;
+}
+
+/*
+ * Refuse what is no query before the engine prepares it: preparing EXPORT makes a folder already.
+ * A syntax error passes: the engine will say more about it.
+ */
+static enum lq_status check_is_query(struct lq_db *db, const char *sql, struct lq_error *err)
+{
+    LQ_CLEANUP(lq_free) char *kind = NULL, *rest_kind = NULL;
+    const char *rest = explained(sql);
+
+    LQ_TRY(parse_error(db, sql, &kind, err));
+    if (!kind || strcmp(kind, "parser") == 0)
+        return LQ_OK;
+    if (rest)
+        LQ_TRY(parse_error(db, rest, &rest_kind, err));
+    if (!rest || rest_kind)
+        return lq_error_set(err, LQ_BAD_INPUT, "only queries are allowed: SELECT, FROM, WITH, "
+                                               "DESCRIBE, EXPLAIN");
+    return LQ_OK;
 }
 
 enum lq_status lq_db_query(struct lq_db *db, enum lq_db_guard guard, const char *sql,
@@ -367,15 +394,10 @@ enum lq_status lq_db_query(struct lq_db *db, enum lq_db_guard guard, const char 
                            struct lq_error *err)
 {
     LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = lq_alloc(sizeof *rows);
-    duckdb_statement_type type;
 
+    if (guard == LQ_DB_SELECT)
+        LQ_TRY(check_is_query(db, sql, err));
     LQ_TRY(prepare(db, sql, &rows->statement, err));
-    type = duckdb_prepared_statement_type(rows->statement);
-    if (guard == LQ_DB_SELECT && type != DUCKDB_STATEMENT_TYPE_SELECT &&
-        (type != DUCKDB_STATEMENT_TYPE_EXPLAIN || !explains_query(db, sql)))
-        return lq_error_set(err, LQ_BAD_INPUT,
-                            "only queries are allowed: SELECT, FROM, WITH, "
-                            "DESCRIBE, EXPLAIN");
     LQ_TRY(describe(db, sql, rows, err));
     LQ_TRY(bind(rows->statement, params, n_params, err));
     if (duckdb_execute_prepared_streaming(rows->statement, &rows->result))

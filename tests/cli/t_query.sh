@@ -451,4 +451,58 @@ test_a_table_fits_the_terminal() {
     [[ $(wc -L <"$state/out") -gt 300 ]] || fail "cut off a terminal"
 }
 
+test_only_queries() {
+    three_runs
+    while read -r sql; do
+        run lq sql "$sql"
+        expect_rc 1
+        expect_in_stderr 'only queries are allowed'
+        [[ ! -e written ]] || fail "it was done: $sql"
+        rm -rf written
+    done <<'END'
+COPY (SELECT 1) TO 'written'
+EXPLAIN COPY (SELECT 1) TO 'written'
+EXPLAIN ANALYZE COPY (SELECT 1) TO 'written'
+explain /* SELECT */ (analyze) copy (select 1) to 'written'
+EXPLAIN (FORMAT json, ANALYZE) COPY (SELECT 1) TO 'written'
+EXPORT DATABASE 'written'
+EXPLAIN ANALYZE CREATE TABLE t AS SELECT 1
+ATTACH 'written'
+EXPLAIN (ANALYZE /*) SELECT 1 --*/ ) COPY (SELECT 1) TO 'written'
+INSTALL httpfs
+SET threads = 1
+CALL enable_logging()
+SELECT 1; COPY (SELECT 1) TO 'written'
+END
+    while read -r sql; do
+        run lq sql "$sql"
+        expect_rc 0
+    done <<'END'
+SELECT 1;
+FROM lq_runs
+WITH a AS (SELECT 1) FROM a
+VALUES (1)
+TABLE lq_runs
+DESCRIBE lq_runs
+SUMMARIZE lq_runs
+SHOW TABLES
+PIVOT lq_events ON severity IN ('error', 'warning') USING count(*)
+SELECT count(*) FROM lq_errors()
+/* why */ SELECT 1
+EXPLAIN SELECT 1
+EXPLAIN ANALYZE SELECT 1
+EXPLAIN (FORMAT json) FROM lq_runs
+END
+}
+
+# One file with a time that no calendar has must not end every question across the store.
+test_impossible_times() {
+    three_runs
+    run lq sql --jsonl "SELECT make_timestamptz(9223372036854775806) AS t, 1 AS n"
+    expect_rc 0
+    expect_stdout <<'END'
+{"t": null, "n": 1}
+END
+}
+
 run_tests "$@"
