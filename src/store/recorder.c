@@ -113,10 +113,16 @@ static enum lq_status pending_init(struct pending *file, const struct lq_run *ru
     return lq_folder_hold(file->folder, &file->folder_fd, err);
 }
 
+static void pending_remove(struct pending *file)
+{
+    if (file->written)
+        unlinkat(file->folder_fd, file->temporary, 0);
+    file->written = false;
+}
+
 static void pending_release(struct pending *file)
 {
-    if (file->written && file->folder_fd >= 0)
-        unlinkat(file->folder_fd, file->temporary, 0);
+    pending_remove(file);
     lq_close(&file->folder_fd);
     free(file->relative_folder);
     free(file->folder);
@@ -257,6 +263,14 @@ static enum lq_status finish_raw(struct lq_recorder *recorder, struct lq_error *
     return pending_publish(&recorder->raw, err);
 }
 
+/* Give the room back that a raw log has taken in vain: the run itself may need it. */
+static void abandon_raw(struct lq_recorder *recorder)
+{
+    lq_raw_log_writer_free(&recorder->raw_writer);
+    lq_close(&recorder->raw_fd);
+    pending_remove(&recorder->raw);
+}
+
 static enum lq_status finish_parquet(struct lq_recorder *recorder, const struct lq_run *run,
                                      struct lq_error *err)
 {
@@ -307,6 +321,8 @@ enum lq_status lq_recorder_finish(struct lq_recorder *recorder, struct lq_run *r
     settle_names(recorder, run);
     /* The raw log first: a run that can be seen has one. Without it the run is still recorded. */
     raw_status = finish_raw(recorder, &raw_error);
+    if (raw_status != LQ_OK)
+        abandon_raw(recorder);
     LQ_TRY(finish_parquet(recorder, run, err));
     if (raw_status != LQ_OK && err) {
         *err = raw_error;
