@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <locale.h>
 #include <lq/rows.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <unistd.h>
 
@@ -29,11 +30,23 @@ void lq_say(const char *fmt, ...)
         return;
 }
 
-char *lq_cli_expand_home(const char *path)
+/* HOME, else what the user database says, as shells have it for "~". */
+static const char *home_folder(void)
 {
     const char *home = getenv("HOME");
+    const struct passwd *user = home && *home ? NULL : getpwuid(getuid());
 
-    if (path[0] != '~' || (path[1] != '/' && path[1] != '\0') || !home || !*home)
+    return user ? user->pw_dir : home;
+}
+
+char *lq_cli_expand_home(const char *path)
+{
+    const char *home;
+
+    if (path[0] != '~' || (path[1] != '/' && path[1] != '\0'))
+        return lq_strdup(path);
+    home = home_folder();
+    if (!home || !*home)
         return lq_strdup(path);
     return lq_format("%s%s", home, path + 1);
 }

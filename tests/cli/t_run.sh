@@ -363,4 +363,21 @@ test_duration_sec,DOUBLE
 END
 }
 
+test_one_word_that_looks_like_an_option() {
+    new_project
+    run lq run -- -no-such-command
+    expect_rc 127
+}
+
+test_times_of_a_capture() {
+    new_project
+    run lq capture -q < <(echo x)
+    run lq sql --csv "SELECT count(*) AS n FROM lq_runs
+        WHERE abs(epoch_us(completed_at) - epoch_us(started_at) - duration_sec * 1e6) < 2"
+    expect_stdout <<'END'
+n
+1
+END
+}
+
 run_tests "$@"

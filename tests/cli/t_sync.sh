@@ -150,4 +150,14 @@ test_not_a_project() {
     expect test ! -e "$HOME/store"
 }
 
+test_home_is_not_set() {
+    new_project
+    lq run -q true 2>/dev/null
+    # Whoever has no HOME has one by the user database; a folder called "~" nobody wants.
+    run env -u HOME lq sync --dry-run
+    [[ $(<"$state/err") == *" to '/"* ]] || fail "where to? $(<"$state/err")"
+    run env -u HOME lq sync -n '~/here'
+    expect_not_in_stderr "$PWD"
+}
+
 run_tests "$@"
