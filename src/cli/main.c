@@ -382,9 +382,19 @@ static int conclude(struct lq_cli *cli, enum lq_status status, struct lq_error *
     return cli->exit_code >= 0 ? cli->exit_code : exit_code_of(status);
 }
 
+/* gcc defines macros, clang has features. */
+#ifdef __has_feature
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define UNDER_SANITIZER
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define UNDER_SANITIZER
+#endif
+
 void lq_cli_leave(struct lq_cli *cli, enum lq_status status, struct lq_error *err)
 {
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#ifndef UNDER_SANITIZER
     _exit(conclude(cli, status, err));
 #else
     (void)cli, (void)status, (void)err;

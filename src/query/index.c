@@ -186,6 +186,21 @@ static enum lq_status insert_files(struct lq_db *db, const struct lq_file *const
     return status;
 }
 
+/* A damaged file fails its batch; one by one, only itself. When none of a batch goes in, it is not the
+ * files: the disk is full. */
+static enum lq_status insert_readable(struct lq_db *db, const struct lq_file *const *files,
+                                      size_t count, struct lq_error *err)
+{
+    enum lq_status status = insert_files(db, files, count, err);
+    size_t n_inserted = 0;
+
+    if (status == LQ_OK || count == 1)
+        return LQ_OK;
+    for (size_t i = 0; i < count && (n_inserted > 0 || i < 8); i++)
+        n_inserted += insert_files(db, &files[i], 1, NULL) == LQ_OK;
+    return n_inserted > 0 ? LQ_OK : status;
+}
+
 static enum lq_status insert_new(struct lq_db *db, const struct lq_file_list *files, bool in_store,
                                  struct lq_error *err)
 {
@@ -199,13 +214,7 @@ static enum lq_status insert_new(struct lq_db *db, const struct lq_file_list *fi
             batch[n++] = &files->files[i];
         if (n == 0 || (n < BATCH_FILES && !end))
             continue;
-        /* A damaged file fails its batch: one by one, only itself. */
-        if (insert_files(db, batch, n, NULL) != LQ_OK) {
-            for (size_t k = 0; k < n; k++) {
-                if (insert_files(db, &batch[k], 1, err) == LQ_IO)
-                    return LQ_IO;
-            }
-        }
+        LQ_TRY(insert_readable(db, batch, n, err));
         n = 0;
     }
     return LQ_OK;

@@ -287,9 +287,22 @@ static enum lq_status add_event_rows(struct lq_query *query, struct lq_error *er
     return lq_db_script(query->db, lq_buf_text(&sql), err);
 }
 
+static enum lq_status count_runs(struct lq_query *query, struct lq_error *err)
+{
+    LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
+    bool more;
+
+    LQ_TRY(lq_db_query(query->db, LQ_DB_ANY, "SELECT count(*) FROM lq_run_rows", NULL, 0, &rows,
+                       err));
+    LQ_TRY(lq_rows_next(rows, &more, err));
+    query->n_runs = lq_rows_get_int(rows, 0);
+    return LQ_OK;
+}
+
 static enum lq_status load(struct lq_query *query, struct lq_error *err)
 {
     LQ_TRY(load_runs(query, err));
+    LQ_TRY(count_runs(query, err));
     if (query->global_refs)
         LQ_TRY(name_runs_globally(query, err));
     return add_event_rows(query, err);
@@ -482,14 +495,7 @@ enum lq_status lq_query_open(struct lq_query **out, const struct lq_project *pro
 
 int64_t lq_query_run_count(const struct lq_query *query)
 {
-    LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
-    bool more;
-
-    if (lq_db_query(query->db, LQ_DB_ANY, "SELECT count(*) FROM lq_run_rows", NULL, 0, &rows,
-                    NULL) != LQ_OK ||
-        lq_rows_next(rows, &more, NULL) != LQ_OK)
-        return 0;
-    return lq_rows_get_int(rows, 0);
+    return query->n_runs;
 }
 
 enum lq_status lq_query_run(struct lq_query *query, bool user_sql, const char *sql,

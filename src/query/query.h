@@ -21,6 +21,7 @@ struct lq_query {
     struct lq_file_list files;
     struct lq_query_index indexes[2]; /* of the local runs, of the store */
     bool global_refs;                 /* runs are called ns/proj@host:5 here, not 5 */
+    int64_t n_runs;
     size_t next_file;                 /* of the list, handed out next */
     struct lq_spill *events;          /* of a log that was parsed directly */
     int64_t event_id;                 /* of them, handed out last */

@@ -298,9 +298,8 @@ static enum lq_status finish_parquet(struct lq_recorder *recorder, const struct 
     path = lq_format("%s/%s", file->relative_folder, file->name);
     row.path = path;
     recorder->path = lq_format(".lq/logs/%s", path);
-    /* The run is on disk: a row that cannot be written is found again by sync from the file. */
-    if (lq_state_add_file(recorder->store->state, &row, NULL) != LQ_OK)
-        return LQ_OK;
+    /* The run is on disk: a row that could not be written is found again by sync from the file. */
+    (void)!lq_state_add_file(recorder->store->state, &row, NULL);
     return LQ_OK;
 }
 
