@@ -61,6 +61,16 @@ LQ_CHECK enum lq_status lq_query_run(struct lq_query *query, bool user_sql, cons
                                      const struct lq_value *params, size_t n_params,
                                      struct lq_rows **rows, struct lq_error *err);
 
+/*
+ * Run one query as lq_query_run does and write its rows to the Parquet file `path`, with the types
+ * that the query gives them. The file is replaced when all of it is written, not before.
+ *   limit  0: all rows
+ * As lq_query_run; LQ_IO, LQ_DENIED, LQ_NOT_FOUND: the file cannot be written.
+ */
+LQ_CHECK enum lq_status lq_query_save(struct lq_query *query, bool user_sql, const char *sql,
+                                      const struct lq_value *params, size_t n_params, int64_t limit,
+                                      const char *path, struct lq_error *err);
+
 void lq_query_close(struct lq_query **query);
 
 /* A run, or an event of it, that a reference names. Texts are owned. */

@@ -31,8 +31,9 @@ struct lq_cli {
     char *cache_dir; /* XDG_CACHE_HOME/lq or ~/.cache/lq */
     char *data;      /* -d, with ~ expanded */
     struct lq_scope scope;
-    FILE *out; /* where answers go: standard output */
+    FILE *out; /* where answers go: standard output, or the pager before it */
     enum lq_out_format format;
+    const char *save; /* -O: the Parquet file to write, with format LQ_OUT_PARQUET; NULL: none */
     int exit_code; /* of a command that sets it itself (lq run); -1: by status */
 };
 
@@ -69,9 +70,50 @@ LQ_CHECK enum lq_status lq_cli_print_query(struct lq_cli *cli, struct lq_query *
                                            size_t n_params, const char *const *flexible,
                                            int64_t limit, struct lq_error *err);
 
+/* The same for SQL that the user wrote. */
+LQ_CHECK enum lq_status lq_cli_print_sql(struct lq_cli *cli, struct lq_query *query,
+                                         const char *sql, const char *const *flexible,
+                                         int64_t limit, struct lq_error *err);
+
 /* The value of -n: NULL gives `table_rows` for a table and 0, all, for other formats. */
 LQ_CHECK enum lq_status lq_cli_read_limit(const char *text, enum lq_out_format format,
                                           int64_t table_rows, int64_t *limit, struct lq_error *err);
+
+/* Find the event that `text` names; LQ_BAD_INPUT when it names a run. `command` for the message:
+ * "lq event". */
+LQ_CHECK enum lq_status lq_cli_find_event(struct lq_query *query, const char *command,
+                                          const char *text, struct lq_ref *ref,
+                                          struct lq_error *err);
+/* Its row; LQ_NOT_FOUND when its run has no such event. */
+LQ_CHECK enum lq_status lq_cli_query_event(struct lq_query *query, const char *columns,
+                                           const struct lq_ref *ref, const char *text,
+                                           struct lq_rows **rows, struct lq_error *err);
+#define LQ_SQL_FROM_EVENT                                                                          \
+    " FROM lq_events WHERE file = $1::VARCHAR AND event_id = $2::BIGINT AND "                      \
+    "run_uid IS NOT DISTINCT FROM $3::VARCHAR"
+#define LQ_EVENT_PARAMS(ref)                                                                       \
+    lq_value_text((ref)->file), lq_value_int((ref)->event_id), lq_value_text((ref)->run_uid)
+/* What a record for people shows of an event. */
+extern const char lq_cli_event_columns[];
+/* The columns of lists of events, for programs and for tables. */
+extern const char lq_cli_events_data[], lq_cli_events_table[];
+/* "2 errors, 1 warning, 3 tests failed" of a run, in SQL. */
+extern const char lq_cli_sql_found[];
+
+/* Rows that no query gives, printed in the format that was asked for, or saved by -O:
+ * lq_cli_list_new, lq_cli_list_add for each row, lq_cli_list_finish. */
+struct lq_cli_column {
+    const char *name;
+    const char *type; /* in SQL */
+};
+struct lq_cli_list;
+LQ_CHECK enum lq_status lq_cli_list_new(struct lq_cli_list **list, struct lq_cli *cli,
+                                        const struct lq_cli_column *columns, size_t n_columns,
+                                        const char *const *flexible, struct lq_error *err);
+LQ_CHECK enum lq_status lq_cli_list_add(struct lq_cli_list *list, const struct lq_value *values,
+                                        struct lq_error *err);
+LQ_CHECK enum lq_status lq_cli_list_finish(struct lq_cli_list *list, struct lq_error *err);
+void lq_cli_list_free(struct lq_cli_list **list);
 
 /* "3 min ago" of the time that the SQL expression yields, for tables. */
 #define LQ_SQL_AGE(time)                                                                           \

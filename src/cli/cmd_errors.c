@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* lq errors, lq warnings: events of one severity, newest run first, in the order of the log. */
+/* lq events, lq errors, lq warnings: events, newest run first, in the order of the log. */
 #include "cli/cli.h"
 #include <lq/rows.h>
 
@@ -7,30 +7,39 @@
 #define TABLE_ROWS 50
 
 struct events_args {
-    const char *ref;
-    const char *limit;
+    const char *ref, *limit, *severity;
 };
 
+#define LIMIT_OPT                                                                                  \
+    LQ_OPT(struct events_args, limit, 'n', "limit", "N",                                           \
+           "at most N (50 in a table, 0: all; other formats show all)")
+#define REF_ARG LQ_ARG(struct events_args, ref, "run", "of this run, or this event, only")
+
+static const struct lq_opt severity_opts[] = { LIMIT_OPT, REF_ARG, LQ_OPT_END };
 static const struct lq_opt events_opts[] = {
-    LQ_OPT(struct events_args, limit, 'n', "limit", "N",
-           "at most N (50 in a table, 0: all; other formats show all)"),
-    LQ_ARG(struct events_args, ref, "run", "of this run only"),
+    LQ_OPT(struct events_args, severity, 0, "severity", "LIST",
+           "only these: error,warning,note,info"),
+    LIMIT_OPT,
+    REF_ARG,
     LQ_OPT_END,
 };
 
-/* The columns of events for programs; people get fewer. */
-static const char data_columns[] =
+const char lq_cli_events_data[] =
     "ref, severity, file_path, line_number, column_number, message, error_code, tool_name, "
     "category, test_name, test_status, error_fingerprint AS fingerprint, log_line_start, "
     "log_line_end, source_name, run_id, event_id, run_uid, namespace, project, hostname, started_at";
-static const char table_columns[] =
-    "ref, source_name AS run, coalesce(lq_location(file_path, line_number, column_number), "
-    "test_name, tool_name) AS location, "
-    "concat_ws(' ', message, '[' || error_code || ']') AS message";
+#define PLACE_AND_MESSAGE                                                                          \
+    "coalesce(lq_location(file_path, line_number, column_number), test_name, tool_name) AS "       \
+    "location, concat_ws(' ', coalesce(message, test_name), '[' || error_code || ']') AS message"
+const char lq_cli_events_table[] = "ref, source_name AS run, coalesce(severity, test_status) AS "
+                                   "severity, " PLACE_AND_MESSAGE;
+/* Where all are of one severity, it needs no column. */
+static const char severity_table[] = "ref, source_name AS run, " PLACE_AND_MESSAGE;
 static const char *const flexible[] = { "location", "message", NULL };
 
+/* `severities`: separated by commas; NULL: all events, passed tests too. */
 static enum lq_status show_events(struct lq_cli *cli, const struct events_args *args,
-                                  const char *severity, struct lq_error *err)
+                                  const char *severities, const char *table, struct lq_error *err)
 {
     LQ_CLEANUP(lq_query_close) struct lq_query *query = NULL;
     LQ_CLEANUP(lq_ref_release) struct lq_ref ref = { 0 };
@@ -42,13 +51,14 @@ static enum lq_status show_events(struct lq_cli *cli, const struct events_args *
     LQ_TRY(lq_cli_open_query(cli, &query, &empty, err));
     if (args->ref)
         LQ_TRY(lq_query_find(query, args->ref, &ref, err));
-    sql = lq_format(
-        "SELECT %s FROM lq_events WHERE severity = $1::VARCHAR AND ($2::VARCHAR IS NULL OR file = $2) "
-        "AND ($3::BIGINT = 0 OR event_id = $3) "
-        "ORDER BY started_at DESC, run_uid DESC, event_id",
-        lq_out_is_table(cli->format) ? table_columns : data_columns);
+    sql = lq_format("SELECT %s FROM lq_events WHERE "
+                    "($1::VARCHAR IS NULL OR severity IN (SELECT unnest(string_split($1, ',')))) "
+                    "AND ($2::VARCHAR IS NULL OR file = $2) "
+                    "AND ($3::BIGINT = 0 OR event_id = $3) "
+                    "ORDER BY started_at DESC, run_uid DESC, event_id",
+                    lq_out_is_table(cli->format) ? table : lq_cli_events_data);
     return lq_cli_print_query(cli, query, sql,
-                              (const struct lq_value[]){ lq_value_text(severity),
+                              (const struct lq_value[]){ lq_value_text(severities),
                                                          lq_value_text(ref.file),
                                                          lq_value_int(ref.event_id) },
                               3, flexible, limit, err);
@@ -56,19 +66,48 @@ static enum lq_status show_events(struct lq_cli *cli, const struct events_args *
 
 static enum lq_status errors_main(struct lq_cli *cli, const void *args, struct lq_error *err)
 {
-    return show_events(cli, args, "error", err);
+    return show_events(cli, args, "error", severity_table, err);
 }
 
 static enum lq_status warnings_main(struct lq_cli *cli, const void *args, struct lq_error *err)
 {
-    return show_events(cli, args, "warning", err);
+    return show_events(cli, args, "warning", severity_table, err);
+}
+
+/* Each part of a list such as "error,warning" is a severity. */
+static enum lq_status check_severities(const char *list, struct lq_error *err)
+{
+    static const char *const known[] = { "error", "warning", "note", "info" };
+    LQ_CLEANUP(lq_free) char *copy = lq_strdup(list);
+    char *rest = copy;
+
+    for (char *part = strsep(&rest, ","); part; part = strsep(&rest, ",")) {
+        bool found = false;
+
+        for (size_t i = 0; i < LQ_COUNT(known); i++)
+            found = found || strcmp(known[i], part) == 0;
+        if (!found)
+            return lq_error_set(err, LQ_USAGE,
+                                "unknown severity '%s': there are error, warning, note and info",
+                                part);
+    }
+    return LQ_OK;
+}
+
+static enum lq_status events_main(struct lq_cli *cli, const void *argp, struct lq_error *err)
+{
+    const struct events_args *args = argp;
+
+    if (args->severity)
+        LQ_TRY(check_severities(args->severity, err));
+    return show_events(cli, args, args->severity, lq_cli_events_table, err);
 }
 
 const struct lq_command lq_cmd_errors = {
     .name = "errors",
     .summary = "list errors and failed tests",
     .needs = LQ_NEEDS_SCOPE,
-    .opts = events_opts,
+    .opts = severity_opts,
     .args_size = sizeof(struct events_args),
     .main = errors_main,
 };
@@ -77,7 +116,16 @@ const struct lq_command lq_cmd_warnings = {
     .name = "warnings",
     .summary = "list warnings",
     .needs = LQ_NEEDS_SCOPE,
-    .opts = events_opts,
+    .opts = severity_opts,
     .args_size = sizeof(struct events_args),
     .main = warnings_main,
+};
+
+const struct lq_command lq_cmd_events = {
+    .name = "events",
+    .summary = "list events of any severity, tests too",
+    .needs = LQ_NEEDS_SCOPE,
+    .opts = events_opts,
+    .args_size = sizeof(struct events_args),
+    .main = events_main,
 };

@@ -6,12 +6,23 @@
 #define TABLE_ROWS 50
 
 struct history_args {
-    const char *limit;
+    const char *limit, *name;
 };
 
 static const struct lq_opt history_opts[] = {
     LQ_OPT(struct history_args, limit, 'n', "limit", "N",
            "at most N runs (50 in a table, 0: all; other formats show all)"),
+    LQ_ARG(struct history_args, name, "name", "only runs of this name"),
+    LQ_OPT_END,
+};
+
+struct status_args {
+    bool verbose;
+};
+
+static const struct lq_opt status_opts[] = {
+    LQ_OPT(struct status_args, verbose, 'v', "verbose", NULL,
+           "also run time, tests, commit and command"),
     LQ_OPT_END,
 };
 
@@ -34,22 +45,45 @@ static const char history_columns[] = "ref, source_name AS run, outcome, " LQ_SQ
     "started_at") " AS started, "
                   "round(duration_sec, 1) AS sec, " FOUND " AS found, "
                   "git_branch || '@' || left(git_commit, 7) || if(git_dirty, '+', '') AS \"commit\", command";
-static const char status_columns[] =
-    "source_name AS run, outcome, " FOUND " AS found, " LQ_SQL_AGE("started_at") " AS started, ref";
-static const char *const history_flexible[] = { "command", "commit", "run", NULL };
-static const char *const status_flexible[] = { "run", NULL };
+const char lq_cli_sql_found[] = FOUND;
 
+#define STATUS "source_name AS run, outcome, " FOUND " AS found, " LQ_SQL_AGE("started_at") " AS started, ref"
+static const char status_columns[] = STATUS;
+static const char status_verbose_columns[] =
+    STATUS ", round(duration_sec, 1) AS sec, "
+           "CASE WHEN test_pass_count + test_fail_count + test_skip_count > 0 THEN "
+           "concat_ws(', ', test_pass_count || ' passed', "
+           "CASE WHEN test_fail_count > 0 THEN test_fail_count || ' failed' END, "
+           "CASE WHEN test_skip_count > 0 THEN test_skip_count || ' skipped' END) END AS tests, "
+           "git_branch || '@' || left(git_commit, 7) || if(git_dirty, '+', '') AS \"commit\", "
+           "command";
+static const char *const history_flexible[] = { "command", "commit", "run", NULL };
+static const char *const status_flexible[] = { "run", "command", "commit", NULL };
+
+/* `name`: NULL for all. */
 static enum lq_status list_runs(struct lq_cli *cli, const char *columns, const char *relation,
-                                const char *const *flexible, int64_t limit, struct lq_error *err)
+                                const char *name, const char *const *flexible, int64_t limit,
+                                struct lq_error *err)
 {
     LQ_CLEANUP(lq_query_close) struct lq_query *query = NULL;
     LQ_CLEANUP(lq_free) char *sql =
-        lq_format("SELECT %s FROM %s ORDER BY started_at DESC, run_uid DESC",
+        lq_format("SELECT %s FROM %s WHERE $1::VARCHAR IS NULL OR source_name = $1 "
+                  "ORDER BY started_at DESC, run_uid DESC",
                   lq_out_is_table(cli->format) ? columns : data_columns, relation);
+    const struct lq_value param = lq_value_text(name);
     bool empty;
 
     LQ_TRY(lq_cli_open_query(cli, &query, &empty, err));
-    return lq_cli_print_query(cli, query, sql, NULL, 0, flexible, limit, err);
+    if (name) {
+        LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
+
+        LQ_TRY(lq_query_run(query, false,
+                            "SELECT 1 FROM lq_runs WHERE source_name = $1::VARCHAR LIMIT 1", &param,
+                            1, &rows, err));
+        if (lq_rows_is_empty(rows))
+            return lq_error_set(err, LQ_NOT_FOUND, "no run called '%s'", name);
+    }
+    return lq_cli_print_query(cli, query, sql, &param, 1, flexible, limit, err);
 }
 
 static enum lq_status history_main(struct lq_cli *cli, const void *argp, struct lq_error *err)
@@ -58,12 +92,15 @@ static enum lq_status history_main(struct lq_cli *cli, const void *argp, struct 
     int64_t limit;
 
     LQ_TRY(lq_cli_read_limit(args->limit, cli->format, TABLE_ROWS, &limit, err));
-    return list_runs(cli, history_columns, "lq_runs", history_flexible, limit, err);
+    return list_runs(cli, history_columns, "lq_runs", args->name, history_flexible, limit, err);
 }
 
 static enum lq_status status_main(struct lq_cli *cli, const void *argp, struct lq_error *err)
 {
-    return list_runs(cli, status_columns, "lq_source_status", status_flexible, 0, err);
+    const struct status_args *args = argp;
+
+    return list_runs(cli, args->verbose ? status_verbose_columns : status_columns,
+                     "lq_source_status", NULL, status_flexible, 0, err);
 }
 
 const struct lq_command lq_cmd_history = {
@@ -75,12 +112,11 @@ const struct lq_command lq_cmd_history = {
     .main = history_main,
 };
 
-static const struct lq_opt no_opts[] = { LQ_OPT_END };
-
 const struct lq_command lq_cmd_status = {
     .name = "status",
     .summary = "show the newest run of each name",
     .needs = LQ_NEEDS_SCOPE,
-    .opts = no_opts,
+    .opts = status_opts,
+    .args_size = sizeof(struct status_args),
     .main = status_main,
 };

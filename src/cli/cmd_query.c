@@ -58,17 +58,6 @@ static bool is_sql(const char *text)
     return text[0] == '(' || strncmp(text, "--", 2) == 0;
 }
 
-static enum lq_status print_sql(struct lq_cli *cli, struct lq_query *query, const char *sql,
-                                const char *const *may_cut, int64_t limit, struct lq_error *err)
-{
-    LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
-    bool more = false;
-
-    LQ_TRY(lq_query_run(query, true, sql, NULL, 0, &rows, err));
-    LQ_TRY(lq_out_rows(cli->out, cli->format, rows, may_cut, limit, &more, err));
-    return LQ_OK;
-}
-
 static enum lq_status sql_main(struct lq_cli *cli, const void *argp, struct lq_error *err)
 {
     const struct sql_args *args = argp;
@@ -78,7 +67,7 @@ static enum lq_status sql_main(struct lq_cli *cli, const void *argp, struct lq_e
     if (!args->sql)
         return lq_error_set(err, LQ_USAGE, "lq sql needs a query");
     LQ_TRY(lq_cli_open_query(cli, &query, &empty, err));
-    return print_sql(cli, query, args->sql, NULL, 0, err);
+    return lq_cli_print_sql(cli, query, args->sql, NULL, 0, err);
 }
 
 /* Events by the parts of a query that the options give. */
@@ -117,7 +106,8 @@ static enum lq_status query_main(struct lq_cli *cli, const void *argp, struct lq
     else
         LQ_TRY(lq_cli_open_query(cli, &query, &empty, err));
     sql = sql_given ? lq_strdup(args->subject) : build_select(cli, args);
-    return print_sql(cli, query, sql, sql_given || args->select ? NULL : flexible, limit, err);
+    return lq_cli_print_sql(cli, query, sql, sql_given || args->select ? NULL : flexible, limit,
+                            err);
 }
 
 const struct lq_command lq_cmd_query = {

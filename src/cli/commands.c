@@ -4,8 +4,10 @@
 
 extern const struct lq_command lq_cmd_init, lq_cmd_run, lq_cmd_import, lq_cmd_capture;
 extern const struct lq_command lq_cmd_register, lq_cmd_unregister;
-extern const struct lq_command lq_cmd_status, lq_cmd_errors, lq_cmd_warnings, lq_cmd_history;
-extern const struct lq_command lq_cmd_event, lq_cmd_context, lq_cmd_query, lq_cmd_sql;
+extern const struct lq_command lq_cmd_status, lq_cmd_last, lq_cmd_errors, lq_cmd_warnings;
+extern const struct lq_command lq_cmd_events, lq_cmd_summary, lq_cmd_history, lq_cmd_info;
+extern const struct lq_command lq_cmd_output, lq_cmd_event, lq_cmd_context, lq_cmd_diff;
+extern const struct lq_command lq_cmd_query, lq_cmd_sql;
 extern const struct lq_command lq_cmd_sync, lq_cmd_prune, lq_cmd_clean, lq_cmd_doctor;
 extern const struct lq_command lq_cmd_ci, lq_cmd_report, lq_cmd_annotate;
 extern const struct lq_command lq_cmd_docs;
@@ -20,11 +22,17 @@ const struct lq_command *const lq_commands[] = {
     &lq_cmd_register,
     &lq_cmd_unregister,
     &lq_cmd_status,
+    &lq_cmd_last,
     &lq_cmd_errors,
     &lq_cmd_warnings,
+    &lq_cmd_events,
+    &lq_cmd_summary,
     &lq_cmd_history,
+    &lq_cmd_info,
+    &lq_cmd_output,
     &lq_cmd_event,
     &lq_cmd_context,
+    &lq_cmd_diff,
     &lq_cmd_query,
     &lq_cmd_sql,
     &lq_cmd_sync,

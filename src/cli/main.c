@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "cli/cli.h"
+#include "cli/pager.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
@@ -105,7 +106,7 @@ static const struct lq_opt scope_opts[] = {
 };
 
 struct out_args {
-    const char *format;
+    const char *format, *save;
     bool json, jsonl, csv, markdown;
 };
 
@@ -117,6 +118,7 @@ static const struct lq_opt out_opts[] = {
     LQ_OPT(struct out_args, jsonl, 0, "jsonl", NULL, "same as -o jsonl: a JSON object a line"),
     LQ_OPT(struct out_args, csv, 0, "csv", NULL, "same as -o csv"),
     LQ_OPT(struct out_args, markdown, 0, "markdown", NULL, "same as -o markdown"),
+    LQ_OPT(struct out_args, save, 'O', "save", "FILE", "write the rows to FILE.parquet instead"),
     LQ_OPT_END,
 };
 
@@ -167,6 +169,15 @@ static enum lq_status read_out(struct lq_cli *cli, const struct out_args *args,
     name = args->markdown ? "markdown" : name;
     if (name && !lq_out_format_parse(name, &cli->format))
         return lq_error_set(err, LQ_USAGE, "unknown output format '%s'", name);
+    if (!args->save)
+        return LQ_OK;
+    if (name)
+        return lq_error_set(err, LQ_USAGE, "-O writes Parquet and goes without -o");
+    if (!lq_str_ends(lq_str_of(args->save), LQ_STR(".parquet")))
+        return lq_error_set(err, LQ_USAGE, "-O writes Parquet: '%s' does not end in .parquet",
+                            args->save);
+    cli->save = args->save;
+    cli->format = LQ_OUT_PARQUET;
     return LQ_OK;
 }
 
@@ -242,20 +253,35 @@ enum lq_status lq_cli_open_query(struct lq_cli *cli, struct lq_query **query, bo
     return LQ_OK;
 }
 
-enum lq_status lq_cli_print_query(struct lq_cli *cli, struct lq_query *query, const char *sql,
-                                  const struct lq_value *params, size_t n_params,
-                                  const char *const *flexible, int64_t limit, struct lq_error *err)
+static enum lq_status print_rows(struct lq_cli *cli, struct lq_query *query, bool user_sql,
+                                 const char *sql, const struct lq_value *params, size_t n_params,
+                                 const char *const *flexible, int64_t limit, struct lq_error *err)
 {
     LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
     bool more = false;
 
-    LQ_TRY(lq_query_run(query, false, sql, params, n_params, &rows, err));
+    if (cli->save)
+        return lq_query_save(query, user_sql, sql, params, n_params, limit, cli->save, err);
+    LQ_TRY(lq_query_run(query, user_sql, sql, params, n_params, &rows, err));
     LQ_TRY(lq_out_rows(cli->out, cli->format, rows, flexible, limit, &more, err));
     if (more) {
         fflush(cli->out);
         lq_say("only the first %lld are shown: -n 0 shows all", (long long)limit);
     }
     return LQ_OK;
+}
+
+enum lq_status lq_cli_print_query(struct lq_cli *cli, struct lq_query *query, const char *sql,
+                                  const struct lq_value *params, size_t n_params,
+                                  const char *const *flexible, int64_t limit, struct lq_error *err)
+{
+    return print_rows(cli, query, false, sql, params, n_params, flexible, limit, err);
+}
+
+enum lq_status lq_cli_print_sql(struct lq_cli *cli, struct lq_query *query, const char *sql,
+                                const char *const *flexible, int64_t limit, struct lq_error *err)
+{
+    return print_rows(cli, query, true, sql, NULL, 0, flexible, limit, err);
 }
 
 enum lq_status lq_cli_read_limit(const char *text, enum lq_out_format format, int64_t table_rows,
@@ -286,6 +312,26 @@ size_t lq_cli_groups(const struct lq_command *command, struct lq_opt_group *grou
     }
     groups[n++] = (struct lq_opt_group){ "General:", global_opts, NULL };
     return n;
+}
+
+static void start_pager(struct lq_cli *cli)
+{
+    FILE *pager = lq_pager_open();
+
+    if (pager)
+        cli->out = pager;
+}
+
+/* All that was printed is on its way; the user has left the pager. */
+static bool finish_output(struct lq_cli *cli)
+{
+    bool whole = true;
+
+    if (lq_pager_owns(cli->out)) {
+        whole = lq_pager_close(cli->out);
+        cli->out = stdout;
+    }
+    return fflush(stdout) == 0 && !ferror(stdout) && whole;
 }
 
 static enum lq_status run_command(struct lq_cli *cli, const struct lq_command *command, char **argv,
@@ -322,6 +368,8 @@ static enum lq_status run_command(struct lq_cli *cli, const struct lq_command *c
     if (command->needs)
         LQ_TRY(open_project(cli, command->needs & LQ_NEEDS_PROJECT, err));
     find_places(cli);
+    if ((command->needs & LQ_NEEDS_SCOPE) && cli->out == stdout && isatty(STDOUT_FILENO))
+        start_pager(cli);
     return command->main(cli, args, err);
 }
 
@@ -345,6 +393,22 @@ static const struct lq_command *find_command(const char *name)
     return NULL;
 }
 
+static const char *command_name_at(const void *ctx, size_t index)
+{
+    (void)ctx;
+    return lq_commands[index] ? lq_commands[index]->name : NULL;
+}
+
+static enum lq_status unknown_command(const char *name, struct lq_error *err)
+{
+    const char *nearest = lq_nearest(lq_str_of(name), command_name_at, NULL);
+
+    if (nearest)
+        return lq_error_set(err, LQ_USAGE, "unknown command '%s': did you mean '%s'?", name,
+                            nearest);
+    return lq_error_set(err, LQ_USAGE, "unknown command '%s': 'lq --help' lists them", name);
+}
+
 static enum lq_status dispatch(struct lq_cli *cli, char **argv, struct lq_error *err)
 {
     const char *name = argv[1];
@@ -365,7 +429,7 @@ static enum lq_status dispatch(struct lq_cli *cli, char **argv, struct lq_error 
     }
     command = find_command(name);
     if (!command)
-        return lq_error_set(err, LQ_USAGE, "unknown command '%s': 'lq --help' lists them", name);
+        return unknown_command(name, err);
     if (name == argv[2])
         return run_command(cli, command, (char *[]){ argv[0], (char[]){ "-h" }, NULL }, err);
     return run_command(cli, command, argv + 1, err);
@@ -374,7 +438,7 @@ static enum lq_status dispatch(struct lq_cli *cli, char **argv, struct lq_error 
 /* Report and flush; the exit code. */
 static int conclude(struct lq_cli *cli, enum lq_status status, struct lq_error *err)
 {
-    if ((fflush(stdout) != 0 || ferror(stdout)) && status == LQ_OK)
+    if (!finish_output(cli) && status == LQ_OK)
         status = lq_error_set(err, LQ_IO, "cannot write standard output");
     if (status != LQ_OK)
         report(err);

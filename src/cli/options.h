@@ -6,7 +6,7 @@
 #ifndef LQ_CLI_OPTIONS_H
 #define LQ_CLI_OPTIONS_H
 
-#include "base/base.h"
+#include "base/str.h"
 
 enum lq_opt_kind {
     LQ_OPT_END_OF_TABLE = 0,
@@ -15,6 +15,7 @@ enum lq_opt_kind {
     LQ_OPT_NUMBER, /* int64_t, not negative */
     LQ_OPT_WORD,   /* const char *: a positional argument, optional */
     LQ_OPT_REST,   /* char *const *: all remaining words, NULL-terminated */
+    LQ_OPT_WORDS,  /* char **: all words, NULL-terminated; options may stand between them */
 };
 
 struct lq_opt {
@@ -56,7 +57,8 @@ struct lq_opt {
     {                                                                                              \
         .kind = _Generic(((type *)NULL)->member,                                                   \
             const char *: LQ_OPT_WORD,                                                             \
-            char *const *: LQ_OPT_REST),                                                           \
+            char *const *: LQ_OPT_REST,                                                            \
+            char **: LQ_OPT_WORDS),                                                           \
         .offset = offsetof(type, member),                                                          \
         .name = (long_name),                                                                       \
         .help = (text),                                                                            \
@@ -74,11 +76,17 @@ struct lq_opt_group {
  * Fill the structs of `groups` from argv[1..]. An option may stand before or after the words, until
  * "--"; in a table with a LQ_OPT_REST row options end at the first word.
  *   command  for messages: "lq sync"
+ * Words of a LQ_OPT_WORDS row are moved to the front of argv.
  * LQ_OK; LQ_USAGE: unknown option, missing or bad value, word too many.
  */
 LQ_CHECK enum lq_status lq_options_parse(const char *command, char **argv,
                                          const struct lq_opt_group *groups, size_t n_groups,
                                          struct lq_error *err);
+
+/* Of the texts that `text_at` gives for 0, 1, … until NULL, the one nearest to a mistyped `word`;
+ * NULL when none is near. Borrowed. */
+const char *lq_nearest(struct lq_str word, const char *(*text_at)(const void *ctx, size_t index),
+                       const void *ctx);
 
 /* "lq sync [options] [destination]" and the rows, on standard output. */
 void lq_options_help(const char *command, const char *summary, const struct lq_opt_group *groups,

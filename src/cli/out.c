@@ -3,17 +3,26 @@
 #include "cli/out.h"
 #include "base/alloc.h"
 #include "base/text.h"
+#include "cli/cli.h"
+#include "cli/pager.h"
 #include <libsmartcols.h>
 #include <lq/rows.h>
 #include <unistd.h>
+#include <wchar.h>
 
-/* What a printer works on. */
-struct print {
-    FILE *out;
-    struct lq_rows *rows;
-    const char *const *flexible;
+/* What a printer works on: the columns, and the values of one row at a time. */
+struct lq_out {
+    FILE *file;
+    enum lq_out_format format;
+    size_t n_columns;
+    struct column {
+        char *name;
+        bool number, flexible;
+        size_t widest; /* of its values, in cells of a terminal */
+    } *columns;
+    const struct lq_value *values;
     struct lq_buf buf;
-    bool terminal;
+    bool terminal, colour;
     int64_t n_rows;
     struct libscols_table *table;
 };
@@ -112,51 +121,49 @@ static void add_json_value(struct lq_buf *buf, const struct lq_value *value)
         add_plain(buf, value);
 }
 
-static enum lq_status write_out(struct print *print, struct lq_error *err)
+static enum lq_status write_out(struct lq_out *out, struct lq_error *err)
 {
-    const size_t written = fwrite(lq_buf_text(&print->buf), 1, print->buf.len, print->out);
-    const bool whole = written == print->buf.len && !print->buf.overflow;
+    const size_t written = fwrite(lq_buf_text(&out->buf), 1, out->buf.len, out->file);
+    const bool whole = written == out->buf.len && !out->buf.overflow;
 
-    lq_buf_clear(&print->buf);
-    return whole ? LQ_OK : lq_error_set(err, LQ_IO, "cannot write the output");
+    lq_buf_clear(&out->buf);
+    return whole ? LQ_OK : lq_error_set(err, LQ_IO, "cannot write standard output");
 }
 
 /* ---- JSON ---- */
 
-static void add_json_row(struct print *print)
+static void add_json_row(struct lq_out *out)
 {
-    lq_buf_addc(&print->buf, '{');
-    for (size_t i = 0; i < lq_rows_column_count(print->rows); i++) {
-        const struct lq_value value = lq_rows_get(print->rows, i);
-
-        lq_buf_adds(&print->buf, i ? ", " : "");
-        lq_out_add_json(&print->buf, lq_str_of(lq_rows_column_name(print->rows, i)));
-        lq_buf_adds(&print->buf, ": ");
-        add_json_value(&print->buf, &value);
+    lq_buf_addc(&out->buf, '{');
+    for (size_t i = 0; i < out->n_columns; i++) {
+        lq_buf_adds(&out->buf, i ? ", " : "");
+        lq_out_add_json(&out->buf, lq_str_of(out->columns[i].name));
+        lq_buf_adds(&out->buf, ": ");
+        add_json_value(&out->buf, &out->values[i]);
     }
-    lq_buf_addc(&print->buf, '}');
+    lq_buf_addc(&out->buf, '}');
 }
 
-static void json_begin(struct print *print)
+static void json_begin(struct lq_out *out)
 {
-    lq_buf_adds(&print->buf, "[");
+    lq_buf_adds(&out->buf, "[");
 }
 
-static void json_row(struct print *print)
+static void json_row(struct lq_out *out)
 {
-    lq_buf_adds(&print->buf, print->n_rows ? ",\n " : "\n ");
-    add_json_row(print);
+    lq_buf_adds(&out->buf, out->n_rows ? ",\n " : "\n ");
+    add_json_row(out);
 }
 
-static void json_end(struct print *print)
+static void json_end(struct lq_out *out)
 {
-    lq_buf_adds(&print->buf, print->n_rows ? "\n]\n" : "]\n");
+    lq_buf_adds(&out->buf, out->n_rows ? "\n]\n" : "]\n");
 }
 
-static void jsonl_row(struct print *print)
+static void jsonl_row(struct lq_out *out)
 {
-    add_json_row(print);
-    lq_buf_addc(&print->buf, '\n');
+    add_json_row(out);
+    lq_buf_addc(&out->buf, '\n');
 }
 
 /* ---- CSV (RFC 4180, but with plain line feeds) ---- */
@@ -184,30 +191,26 @@ void lq_out_add_csv(struct lq_buf *buf, struct lq_str text, bool terminal)
     lq_buf_addc(buf, '"');
 }
 
-static void csv_begin(struct print *print)
+static void csv_begin(struct lq_out *out)
 {
-    for (size_t i = 0; i < lq_rows_column_count(print->rows); i++) {
-        lq_buf_adds(&print->buf, i ? "," : "");
-        lq_out_add_csv(&print->buf, lq_str_of(lq_rows_column_name(print->rows, i)),
-                       print->terminal);
+    for (size_t i = 0; i < out->n_columns; i++) {
+        lq_buf_adds(&out->buf, i ? "," : "");
+        lq_out_add_csv(&out->buf, lq_str_of(out->columns[i].name), out->terminal);
     }
-    lq_buf_addc(&print->buf, '\n');
+    lq_buf_addc(&out->buf, '\n');
 }
 
-static void csv_row(struct print *print)
+static void csv_row(struct lq_out *out)
 {
     LQ_CLEANUP(lq_buf_release) struct lq_buf text = LQ_BUF_INIT;
 
-    for (size_t i = 0; i < lq_rows_column_count(print->rows); i++) {
-        const struct lq_value value = lq_rows_get(print->rows, i);
-
+    for (size_t i = 0; i < out->n_columns; i++) {
         lq_buf_clear(&text);
-        add_plain(&text, &value);
-        lq_buf_adds(&print->buf, i ? "," : "");
-        lq_out_add_csv(&print->buf, (struct lq_str){ lq_buf_text(&text), text.len },
-                       print->terminal);
+        add_plain(&text, &out->values[i]);
+        lq_buf_adds(&out->buf, i ? "," : "");
+        lq_out_add_csv(&out->buf, (struct lq_str){ lq_buf_text(&text), text.len }, out->terminal);
     }
-    lq_buf_addc(&print->buf, '\n');
+    lq_buf_addc(&out->buf, '\n');
 }
 
 /* ---- Markdown (GitHub's tables) ---- */
@@ -229,113 +232,167 @@ void lq_out_add_markdown(struct lq_buf *buf, struct lq_str text)
     }
 }
 
-static void add_markdown_cell(struct print *print, struct lq_str text)
+static void add_markdown_cell(struct lq_out *out, struct lq_str text)
 {
-    lq_buf_adds(&print->buf, "| ");
-    lq_out_add_markdown(&print->buf, text);
-    lq_buf_addc(&print->buf, ' ');
+    lq_buf_adds(&out->buf, "| ");
+    lq_out_add_markdown(&out->buf, text);
+    lq_buf_addc(&out->buf, ' ');
 }
 
-static void markdown_begin(struct print *print)
+static void markdown_begin(struct lq_out *out)
 {
-    const size_t n_columns = lq_rows_column_count(print->rows);
+    const size_t n_columns = out->n_columns;
 
     for (size_t i = 0; i < n_columns; i++)
-        add_markdown_cell(print, lq_str_of(lq_rows_column_name(print->rows, i)));
-    lq_buf_adds(&print->buf, "|\n");
+        add_markdown_cell(out, lq_str_of(out->columns[i].name));
+    lq_buf_adds(&out->buf, "|\n");
     for (size_t i = 0; i < n_columns; i++)
-        lq_buf_adds(&print->buf, lq_rows_column_is_number(print->rows, i) ? "| ---: " : "| --- ");
-    lq_buf_adds(&print->buf, "|\n");
+        lq_buf_adds(&out->buf, out->columns[i].number ? "| ---: " : "| --- ");
+    lq_buf_adds(&out->buf, "|\n");
 }
 
-static void markdown_row(struct print *print)
+static void markdown_row(struct lq_out *out)
 {
     LQ_CLEANUP(lq_buf_release) struct lq_buf text = LQ_BUF_INIT;
 
-    for (size_t i = 0; i < lq_rows_column_count(print->rows); i++) {
-        const struct lq_value value = lq_rows_get(print->rows, i);
-
+    for (size_t i = 0; i < out->n_columns; i++) {
         lq_buf_clear(&text);
-        add_plain(&text, &value);
-        add_markdown_cell(print, (struct lq_str){ lq_buf_text(&text), text.len });
+        add_plain(&text, &out->values[i]);
+        add_markdown_cell(out, (struct lq_str){ lq_buf_text(&text), text.len });
     }
-    lq_buf_adds(&print->buf, "|\n");
+    lq_buf_adds(&out->buf, "|\n");
 }
 
 /* ---- tables ---- */
 
-static bool is_flexible(const struct print *print, size_t column)
+/* Words that stand for good and bad news, coloured in columns that hold nothing else. */
+static const char *colour_of(const char *column, struct lq_str text)
 {
-    const char *name = lq_rows_column_name(print->rows, column);
+    static const char *const columns[] = { "severity", "outcome", "change" };
+    static const struct {
+        const char *word, *colour;
+    } words[] = {
+        { "error", "red" },   { "fail", "red" },    { "timeout", "red" },
+        { "new", "red" },     { "warning", "yellow" }, { "warn", "yellow" },
+        { "skip", "yellow" }, { "interrupted", "yellow" }, { "ok", "green" },
+        { "pass", "green" },  { "fixed", "green" }, { "note", "cyan" },
+        { "info", "cyan" },
+    };
+    bool coloured = false;
 
-    if (!print->flexible)
-        return !lq_rows_column_is_number(print->rows, column);
-    for (const char *const *at = print->flexible; *at; at++) {
-        if (strcmp(*at, name) == 0)
-            return true;
+    for (size_t i = 0; i < LQ_COUNT(columns); i++)
+        coloured = coloured || strcmp(columns[i], column) == 0;
+    for (size_t i = 0; coloured && i < LQ_COUNT(words); i++) {
+        if (lq_str_eq(text, lq_str_of(words[i].word)))
+            return words[i].colour;
     }
-    return false;
+    return NULL;
 }
 
-static void table_begin(struct print *print)
+/* Cells of a terminal that a text without control bytes takes. */
+static size_t cells(const char *text)
 {
-    print->table = scols_new_table();
-    if (!print->table)
-        abort();
-    scols_table_enable_noencoding(print->table, 1); /* done by lq_text_add_visible */
-    scols_table_set_stream(print->table, print->out);
-    /* Off a terminal a table is whole: no width, no cutting. */
-    scols_table_set_termforce(print->table,
-                              print->terminal ? SCOLS_TERMFORCE_ALWAYS : SCOLS_TERMFORCE_NEVER);
-    for (size_t i = 0; i < lq_rows_column_count(print->rows); i++) {
-        LQ_CLEANUP(lq_buf_release) struct lq_buf title = LQ_BUF_INIT;
-        const int flags = (lq_rows_column_is_number(print->rows, i) ? SCOLS_FL_RIGHT : 0) |
-                          (is_flexible(print, i) ? SCOLS_FL_TRUNC : 0);
+    mbstate_t state = { 0 };
+    size_t count = 0;
 
-        lq_text_add_visible(&title, lq_str_of(lq_rows_column_name(print->rows, i)), false);
+    while (*text) {
+        wchar_t wide;
+        const size_t len = mbrtowc(&wide, text, MB_CUR_MAX, &state);
+
+        if (len == (size_t)-1 || len == (size_t)-2)
+            return count + strlen(text);
+        count += wcwidth(wide) > 0 ? (size_t)wcwidth(wide) : 0;
+        text += len;
+    }
+    return count;
+}
+
+static void table_begin(struct lq_out *out)
+{
+    out->table = scols_new_table();
+    if (!out->table)
+        abort();
+    scols_table_enable_noencoding(out->table, 1); /* done by lq_text_add_visible */
+    scols_table_enable_colors(out->table, out->colour);
+    scols_table_set_stream(out->table, out->file);
+    /* Off a terminal a table is whole: no width, no cutting. */
+    scols_table_set_termforce(out->table,
+                              out->terminal ? SCOLS_TERMFORCE_ALWAYS : SCOLS_TERMFORCE_NEVER);
+    for (size_t i = 0; i < out->n_columns; i++) {
+        LQ_CLEANUP(lq_buf_release) struct lq_buf title = LQ_BUF_INIT;
+        const int flags = (out->columns[i].number ? SCOLS_FL_RIGHT : 0) |
+                          (out->columns[i].flexible ? SCOLS_FL_TRUNC : 0);
+
+        lq_text_add_visible(&title, lq_str_of(out->columns[i].name), false);
         for (size_t k = 0; k < title.len; k++) {
             if (title.data[k] >= 'a' && title.data[k] <= 'z')
                 title.data[k] = (char)(title.data[k] - 'a' + 'A');
         }
-        if (!scols_table_new_column(print->table, lq_buf_text(&title), 0, flags))
+        if (!scols_table_new_column(out->table, lq_buf_text(&title), 0, flags))
             abort();
     }
 }
 
-static void table_row(struct print *print)
+static void table_row(struct lq_out *out)
 {
     LQ_CLEANUP(lq_buf_release) struct lq_buf text = LQ_BUF_INIT;
     LQ_CLEANUP(lq_buf_release) struct lq_buf visible = LQ_BUF_INIT;
-    struct libscols_line *line = scols_table_new_line(print->table, NULL);
+    struct libscols_line *line = scols_table_new_line(out->table, NULL);
 
     if (!line)
         abort();
-    for (size_t i = 0; i < lq_rows_column_count(print->rows); i++) {
-        const struct lq_value value = lq_rows_get(print->rows, i);
+    for (size_t i = 0; i < out->n_columns; i++) {
+        struct column *column = &out->columns[i];
+        const char *colour;
 
         lq_buf_clear(&text);
         lq_buf_clear(&visible);
-        add_plain(&text, &value);
+        add_plain(&text, &out->values[i]);
         lq_text_add_visible(&visible, (struct lq_str){ lq_buf_text(&text), text.len }, false);
         if (scols_line_set_data(line, i, lq_buf_text(&visible)) != 0)
             abort();
+        if (!out->terminal)
+            continue;
+        if (cells(lq_buf_text(&visible)) > column->widest)
+            column->widest = cells(lq_buf_text(&visible));
+        colour = colour_of(column->name, (struct lq_str){ lq_buf_text(&text), text.len });
+        if (out->colour && colour)
+            scols_cell_set_color(scols_line_get_cell(line, i), colour);
     }
 }
 
-static void table_end(struct print *print)
+/* Name the columns that were cut: known once the table was printed. */
+static void say_what_was_cut(struct lq_out *out)
 {
-    if (print->n_rows > 0)
-        scols_print_table(print->table);
-    scols_unref_table(print->table);
+    LQ_CLEANUP(lq_buf_release) struct lq_buf names = LQ_BUF_INIT;
+
+    for (size_t i = 0; i < out->n_columns; i++) {
+        if (out->columns[i].widest >
+            scols_column_get_width(scols_table_get_column(out->table, i)))
+            lq_buf_addf(&names, "%s%s", names.len ? ", " : "", out->columns[i].name);
+    }
+    if (!names.len)
+        return;
+    fflush(out->file);
+    lq_say("cut to the terminal's width: %s; -o json shows all", lq_buf_text(&names));
+}
+
+static void table_end(struct lq_out *out)
+{
+    if (out->n_rows > 0)
+        scols_print_table(out->table);
+    if (out->n_rows > 0 && out->terminal)
+        say_what_was_cut(out);
+    scols_unref_table(out->table);
 }
 
 /* ---- the formats ---- */
 
 static const struct {
     const char *name;
-    void (*begin)(struct print *print);
-    void (*row)(struct print *print);
-    void (*end)(struct print *print);
+    void (*begin)(struct lq_out *out);
+    void (*row)(struct lq_out *out);
+    void (*end)(struct lq_out *out);
 } formats[] = {
     [LQ_OUT_TABLE] = { "table", table_begin, table_row, table_end },
     [LQ_OUT_JSON] = { "json", json_begin, json_row, json_end },
@@ -343,6 +400,22 @@ static const struct {
     [LQ_OUT_CSV] = { "csv", csv_begin, csv_row, NULL },
     [LQ_OUT_MARKDOWN] = { "markdown", markdown_begin, markdown_row, NULL },
 };
+
+bool lq_out_is_terminal(FILE *file)
+{
+    const int fd = fileno(file);
+
+    return lq_pager_owns(file) || (fd >= 0 && isatty(fd));
+}
+
+bool lq_out_takes_colour(FILE *file)
+{
+    const char *no_colour = getenv("NO_COLOR");
+    const char *term = getenv("TERM");
+
+    return lq_out_is_terminal(file) && !(no_colour && *no_colour) && term &&
+           strcmp(term, "dumb") != 0;
+}
 
 bool lq_out_format_parse(const char *name, enum lq_out_format *format)
 {
@@ -360,46 +433,128 @@ bool lq_out_is_table(enum lq_out_format format)
     return format == LQ_OUT_TABLE || format == LQ_OUT_MARKDOWN;
 }
 
-bool lq_out_is_terminal(FILE *out)
+/* ---- row by row ---- */
+
+static bool is_flexible(const struct lq_out_column *column, const char *const *flexible)
 {
-    return fileno(out) >= 0 && isatty(fileno(out));
+    if (!flexible)
+        return !column->number;
+    for (; *flexible; flexible++) {
+        if (strcmp(*flexible, column->name) == 0)
+            return true;
+    }
+    return false;
 }
 
-static enum lq_status print_rows(struct print *print, enum lq_out_format format, int64_t max_rows,
-                                 bool *more, struct lq_error *err)
+struct lq_out *lq_out_new(FILE *file, enum lq_out_format format,
+                          const struct lq_out_column *columns, size_t n_columns,
+                          const char *const *flexible)
+{
+    struct lq_out *out = lq_alloc(sizeof *out);
+
+    out->file = file;
+    out->format = format;
+    out->terminal = lq_out_is_terminal(file);
+    out->colour = lq_out_takes_colour(file);
+    out->n_columns = n_columns;
+    out->columns = lq_alloc(n_columns * sizeof *out->columns);
+    for (size_t i = 0; i < n_columns; i++)
+        out->columns[i] = (struct column){ .name = lq_strdup(columns[i].name),
+                                           .number = columns[i].number,
+                                           .flexible = is_flexible(&columns[i], flexible) };
+    if (formats[format].begin)
+        formats[format].begin(out);
+    return out;
+}
+
+enum lq_status lq_out_add(struct lq_out *out, const struct lq_value *values, struct lq_error *err)
+{
+    out->values = values;
+    formats[out->format].row(out);
+    out->n_rows++;
+    return out->buf.len > 65536 ? write_out(out, err) : LQ_OK;
+}
+
+enum lq_status lq_out_finish(struct lq_out *out, struct lq_error *err)
+{
+    if (formats[out->format].end)
+        formats[out->format].end(out);
+    return write_out(out, err);
+}
+
+void lq_out_free(struct lq_out **out)
+{
+    if (!*out)
+        return;
+    for (size_t i = 0; i < (*out)->n_columns; i++)
+        free((*out)->columns[i].name);
+    free((*out)->columns);
+    lq_buf_release(&(*out)->buf);
+    lq_free(out);
+}
+
+/* ---- rows of the database ---- */
+
+static enum lq_status add_rows(struct lq_out *out, struct lq_rows *rows, struct lq_value *values,
+                               int64_t max_rows, bool *more, struct lq_error *err)
 {
     bool any = true;
 
-    for (; max_rows == 0 || print->n_rows < max_rows; print->n_rows++) {
-        LQ_TRY(lq_rows_next(print->rows, &any, err));
+    while (max_rows == 0 || out->n_rows < max_rows) {
+        LQ_TRY(lq_rows_next(rows, &any, err));
         if (!any)
             return LQ_OK;
-        formats[format].row(print);
-        if (print->buf.len > 65536)
-            LQ_TRY(write_out(print, err));
+        for (size_t i = 0; i < out->n_columns; i++)
+            values[i] = lq_rows_get(rows, i);
+        LQ_TRY(lq_out_add(out, values, err));
     }
-    return lq_rows_next(print->rows, more, err);
+    return lq_rows_next(rows, more, err);
 }
 
-enum lq_status lq_out_rows(FILE *out, enum lq_out_format format, struct lq_rows *rows,
+enum lq_status lq_out_rows(FILE *file, enum lq_out_format format, struct lq_rows *rows,
                            const char *const *flexible, int64_t max_rows, bool *more,
                            struct lq_error *err)
 {
-    struct print print = { .out = out,
-                           .rows = rows,
-                           .flexible = flexible,
-                           .buf = LQ_BUF_INIT,
-                           .terminal = lq_out_is_terminal(out) };
+    const size_t n_columns = lq_rows_column_count(rows);
+    LQ_CLEANUP(lq_free) struct lq_out_column *columns = lq_alloc(n_columns * sizeof *columns);
+    LQ_CLEANUP(lq_free) struct lq_value *values = lq_alloc(n_columns * sizeof *values);
+    LQ_CLEANUP(lq_out_free) struct lq_out *out = NULL;
     enum lq_status status;
     bool unused = false;
 
-    if (formats[format].begin)
-        formats[format].begin(&print);
-    status = print_rows(&print, format, max_rows, more ? more : &unused, err);
-    if (formats[format].end)
-        formats[format].end(&print);
-    if (status == LQ_OK)
-        status = write_out(&print, err);
-    lq_buf_release(&print.buf);
-    return status;
+    for (size_t i = 0; i < n_columns; i++)
+        columns[i] = (struct lq_out_column){ lq_rows_column_name(rows, i),
+                                             lq_rows_column_is_number(rows, i) };
+    out = lq_out_new(file, format, columns, n_columns, flexible);
+    status = add_rows(out, rows, values, max_rows, more ? more : &unused, err);
+    /* What was read before a failure is shown all the same. */
+    return lq_out_finish(out, status == LQ_OK ? err : NULL) == LQ_OK || status != LQ_OK ? status
+                                                                                      : LQ_IO;
+}
+
+/* ---- records ---- */
+
+enum lq_status lq_out_record(FILE *file, struct lq_rows *rows, struct lq_error *err)
+{
+    bool more;
+
+    LQ_TRY(lq_rows_next(rows, &more, err));
+    for (size_t i = 0; more && i < lq_rows_column_count(rows); i++) {
+        const struct lq_value value = lq_rows_get(rows, i);
+        LQ_CLEANUP(lq_buf_release) struct lq_buf plain = LQ_BUF_INIT;
+        LQ_CLEANUP(lq_buf_release) struct lq_buf text = LQ_BUF_INIT;
+
+        if (value.kind == LQ_VALUE_NULL)
+            continue;
+        add_plain(&plain, &value);
+        lq_text_add_visible(&text, (struct lq_str){ lq_buf_text(&plain), plain.len }, true);
+        fprintf(file, "%-12s  ", lq_rows_column_name(rows, i));
+        for (const char *at = lq_buf_text(&text); *at; at++) {
+            putc(*at, file);
+            if (*at == '\n')
+                fprintf(file, "%-12s  ", "");
+        }
+        putc('\n', file);
+    }
+    return ferror(file) ? lq_error_set(err, LQ_IO, "cannot write standard output") : LQ_OK;
 }

@@ -6,6 +6,11 @@
 #include "query/columns.h"
 #include "query/index.h"
 #include "store/names.h"
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* From this many files on a second thread pays for itself. */
@@ -518,6 +523,52 @@ enum lq_status lq_query_run(struct lq_query *query, bool user_sql, const char *s
     }
     if (status != LQ_OK && err)
         *err = first;
+    return status;
+}
+
+/* Put the finished file in the place of `path`. */
+static enum lq_status replace_file(const char *temporary, const char *path, struct lq_error *err)
+{
+    LQ_CLEANUP(lq_close) int fd = open(temporary, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0 || fsync(fd) != 0 || rename(temporary, path) != 0)
+        return lq_error_errno(err, errno, "cannot write '%s'", path);
+    return LQ_OK;
+}
+
+enum lq_status lq_query_save(struct lq_query *query, bool user_sql, const char *sql,
+                             const struct lq_value *params, size_t n_params, int64_t limit,
+                             const char *path, struct lq_error *err)
+{
+    LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
+    LQ_CLEANUP(lq_buf_release) struct lq_buf copy = LQ_BUF_INIT;
+    LQ_CLEANUP(lq_free) char *temporary = lq_format("%s.%ld~", path, (long)getpid());
+    size_t len = strlen(sql);
+    enum lq_status status;
+    int fd;
+
+    /* Alone first: so it is known to be one query, and damaged files are left out. */
+    LQ_TRY(lq_query_run(query, user_sql, sql, params, n_params, &rows, err));
+    lq_rows_free(&rows);
+    fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return lq_error_errno(err, errno, "cannot write '%s'", path);
+    close(fd);
+    while (len > 0 && (sql[len - 1] == ';' || isspace((unsigned char)sql[len - 1])))
+        len--;
+    lq_buf_adds(&copy, "COPY (SELECT * FROM (");
+    lq_buf_add(&copy, sql, len);
+    lq_buf_adds(&copy, "\n)");
+    if (limit > 0)
+        lq_buf_addf(&copy, " LIMIT %lld", (long long)limit);
+    lq_buf_adds(&copy, ") TO ");
+    lq_db_add_literal(&copy, temporary);
+    lq_buf_adds(&copy, " (FORMAT parquet, COMPRESSION snappy)");
+    status = lq_db_exec(query->db, lq_buf_text(&copy), params, n_params, err);
+    if (status == LQ_OK)
+        status = replace_file(temporary, path, err);
+    if (status != LQ_OK)
+        unlink(temporary);
     return status;
 }
 
