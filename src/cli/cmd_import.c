@@ -49,9 +49,10 @@ static enum lq_status record_fd(struct lq_cli *cli, int fd, bool echo,
     LQ_TRY(lq_recording_begin(&recording, cli, opts, err));
     sinks = lq_recorder_sinks(recording.recorder, &n_sinks);
     captured = lq_capture_fd(fd, echo, sinks, n_sinks, &result, &failure);
-    if (result.started_at)
-        recording.run.started_at = result.started_at;
-    recording.run.completed_at = result.completed_at ? result.completed_at : lq_time_now();
+    /* started_at stays as it was when the run got its id: the file's name and date say it too. */
+    recording.run.completed_at =
+        result.completed_at ? recording.run.started_at + (result.completed_at - result.started_at)
+                            : lq_time_now();
     recording.run.duration_sec = result.duration_sec;
     if (result.interrupted)
         recording.run.outcome = LQ_OUTCOME_INTERRUPTED;

@@ -109,8 +109,8 @@ static void take_result(struct lq_run *run, const struct lq_capture_result *resu
 {
     const char *abbreviation = result->signal ? sigabbrev_np(result->signal) : NULL;
 
-    run->started_at = result->started_at ? result->started_at : run->started_at;
-    run->completed_at = result->completed_at ? result->completed_at : run->started_at;
+    /* started_at stays as it was when the run got its id: the file's name and date say it too. */
+    run->completed_at = run->started_at + (result->completed_at - result->started_at);
     run->duration_sec = result->duration_sec;
     run->has_exit_code = true;
     run->exit_code = result->exit_code;

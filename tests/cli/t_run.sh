@@ -369,6 +369,19 @@ test_one_word_that_looks_like_an_option() {
     expect_rc 127
 }
 
+# A run's file name and uid are made when it gets its id; its columns must not say another time.
+test_one_start_in_name_uid_and_columns() {
+    new_project
+    lq run -q true 2>/dev/null
+    lq capture -q <<<x 2>/dev/null
+    run lq sql --csv "SELECT run_uid, epoch_ms(started_at) AS ms FROM lq_runs"
+    python3 - "$state/out" <<'END'
+import csv, sys
+rows = list(csv.DictReader(open(sys.argv[1])))
+assert len(rows) == 2 and all(int(r["run_uid"].replace("-", "")[:12], 16) == int(r["ms"]) for r in rows), rows
+END
+}
+
 test_times_of_a_capture() {
     new_project
     run lq capture -q < <(echo x)
