@@ -2,12 +2,14 @@
 /* Runs git, bounded in time and size. */
 #include "base/git.h"
 #include "base/alloc.h"
+#include "base/file.h"
 #include "base/time.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -56,8 +58,22 @@ static char **git_environment(void)
     return list;
 }
 
+/* A descriptor to read `input` from; -1 when there is none to be had. */
+static int open_input(struct lq_str input)
+{
+    LQ_CLEANUP(lq_close) int fd =
+        input.len > 0 ? memfd_create("input", MFD_CLOEXEC) : open("/dev/null", O_RDWR | O_CLOEXEC);
+    int opened = fd;
+
+    if (fd < 0 || (input.len > 0 && (lq_write_all(fd, input.ptr, input.len, "input", NULL) ||
+                                     lseek(fd, 0, SEEK_SET) != 0)))
+        return -1;
+    fd = -1;
+    return opened;
+}
+
 /* Start git with its output to `out`; 0 or an errno. */
-static int spawn_git(pid_t *pid, const char *folder, const char *const *args, int out)
+static int spawn_git(pid_t *pid, const char *folder, const char *const *args, int in, int out)
 {
     const char *const first[] = {
         "git", "-C", folder, "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"
@@ -74,9 +90,9 @@ static int spawn_git(pid_t *pid, const char *folder, const char *const *args, in
     memcpy(argv, first, sizeof first);
     memcpy(argv + LQ_COUNT(first), args, n_args * sizeof *args);
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDWR, 0);
+    posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
     posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, STDIN_FILENO, STDERR_FILENO);
+    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_RDWR, 0);
     /* The cast is execve's: it does not write to its arguments, but C cannot say so. */
     failure = posix_spawnp(pid, "git", &actions, NULL, (char *const *)argv, environment);
     posix_spawn_file_actions_destroy(&actions);
@@ -107,18 +123,19 @@ static bool read_output(int fd, int64_t timeout_ms, size_t max_bytes, struct lq_
     }
 }
 
-bool lq_git_output(const char *folder, const char *const *args, int64_t timeout_ms,
-                   size_t max_bytes, struct lq_buf *text)
+bool lq_git_output(const char *folder, const char *const *args, struct lq_str input,
+                   int64_t timeout_ms, size_t max_bytes, struct lq_buf *text)
 {
     LQ_CLEANUP(lq_close) int in = -1;
+    LQ_CLEANUP(lq_close) int from = open_input(input);
     int ends[2], failure, status = 0;
     bool complete;
     pid_t pid;
 
-    if (pipe2(ends, O_CLOEXEC) != 0)
+    if (from < 0 || pipe2(ends, O_CLOEXEC) != 0)
         return false;
     in = ends[0];
-    failure = spawn_git(&pid, folder, args, ends[1]);
+    failure = spawn_git(&pid, folder, args, from, ends[1]);
     close(ends[1]);
     if (failure)
         return false;

@@ -12,12 +12,13 @@
  * is run, and no lock is taken.
  *
  *   args        NULL-terminated
+ *   input       what it reads on standard input
  *   timeout_ms  it is killed after that
  *   max_bytes   what is beyond (and at most 4 KiB more) is read and dropped
  *
  * true: it ended by itself, successfully. false: no git, no repository, or another failure.
  */
-bool lq_git_output(const char *folder, const char *const *args, int64_t timeout_ms,
-                   size_t max_bytes, struct lq_buf *text);
+bool lq_git_output(const char *folder, const char *const *args, struct lq_str input,
+                   int64_t timeout_ms, size_t max_bytes, struct lq_buf *text);
 
 #endif

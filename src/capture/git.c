@@ -34,7 +34,7 @@ void lq_facts_git(struct lq_run *run, const char *folder)
     lq_free(&run->git_commit);
     lq_free(&run->git_branch);
     run->git_dirty = LQ_UNKNOWN;
-    if (!lq_git_output(folder, args, GIT_TIMEOUT_MS, GIT_OUTPUT_BYTES, &text))
+    if (!lq_git_output(folder, args, (struct lq_str){ 0 }, GIT_TIMEOUT_MS, GIT_OUTPUT_BYTES, &text))
         return;
     run->git_dirty = LQ_NO;
     for (const char *line = lq_buf_text(&text); *line; line += *line == '\n') {

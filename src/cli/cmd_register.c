@@ -109,6 +109,37 @@ static enum lq_status unregister_main(struct lq_cli *cli, const void *argp, stru
     return LQ_OK;
 }
 
+static enum lq_status commands_main(struct lq_cli *cli, const void *argp, struct lq_error *err)
+{
+    static const struct lq_cli_column columns[] = {
+        { "name", "VARCHAR" },   { "command", "VARCHAR" }, { "description", "VARCHAR" },
+        { "timeout", "BIGINT" }, { "format", "VARCHAR" },
+    };
+    static const char *const flexible[] = { "command", "description", NULL };
+    LQ_CLEANUP(lq_commands_release) struct lq_commands commands = { 0 };
+    LQ_CLEANUP(lq_cli_list_free) struct lq_cli_list *list = NULL;
+
+    (void)argp;
+    LQ_TRY(lq_commands_read(&commands, &cli->project, err));
+    if (commands.count == 0)
+        lq_say("no commands yet: 'lq register NAME COMMAND' or 'lq init --detect' adds some");
+    LQ_TRY(lq_cli_list_new(&list, cli, columns, LQ_COUNT(columns), flexible, err));
+    for (size_t i = 0; i < commands.count; i++) {
+        const struct lq_registered *command = &commands.list[i];
+        const struct lq_value none = { .kind = LQ_VALUE_NULL };
+        const struct lq_value values[] = {
+            lq_value_text(command->name),
+            lq_value_text(command->command),
+            lq_value_text(command->description),
+            command->timeout_sec > 0 ? lq_value_int(command->timeout_sec) : none,
+            lq_value_text(command->format),
+        };
+
+        LQ_TRY(lq_cli_list_add(list, values, err));
+    }
+    return lq_cli_list_finish(list, err);
+}
+
 const struct lq_command lq_cmd_register = {
     .name = "register",
     .summary = "give a command a name for lq run, for all who work on the project",
@@ -125,4 +156,14 @@ const struct lq_command lq_cmd_unregister = {
     .opts = unregister_opts,
     .args_size = sizeof(struct unregister_args),
     .main = unregister_main,
+};
+
+static const struct lq_opt commands_opts[] = { LQ_OPT_END };
+
+const struct lq_command lq_cmd_commands = {
+    .name = "commands",
+    .summary = "list the registered commands",
+    .needs = LQ_NEEDS_PROJECT | LQ_NEEDS_SCOPE,
+    .opts = commands_opts,
+    .main = commands_main,
 };

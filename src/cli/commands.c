@@ -3,7 +3,8 @@
 #include "cli/cli.h"
 
 extern const struct lq_command lq_cmd_init, lq_cmd_run, lq_cmd_import, lq_cmd_capture;
-extern const struct lq_command lq_cmd_register, lq_cmd_unregister;
+extern const struct lq_command lq_cmd_register, lq_cmd_unregister, lq_cmd_commands;
+extern const struct lq_command lq_cmd_watch;
 extern const struct lq_command lq_cmd_status, lq_cmd_last, lq_cmd_errors, lq_cmd_warnings;
 extern const struct lq_command lq_cmd_events, lq_cmd_summary, lq_cmd_history, lq_cmd_info;
 extern const struct lq_command lq_cmd_output, lq_cmd_event, lq_cmd_context, lq_cmd_diff;
@@ -21,6 +22,8 @@ const struct lq_command *const lq_commands[] = {
     &lq_cmd_capture,
     &lq_cmd_register,
     &lq_cmd_unregister,
+    &lq_cmd_commands,
+    &lq_cmd_watch,
     &lq_cmd_status,
     &lq_cmd_last,
     &lq_cmd_errors,

@@ -311,7 +311,7 @@ static bool origin_url(const char *folder, struct lq_buf *url)
 {
     static const char *const args[] = { "remote", "get-url", "origin", NULL };
 
-    if (!lq_git_output(folder, args, GIT_TIMEOUT_MS, URL_MAX_BYTES + 1, url))
+    if (!lq_git_output(folder, args, (struct lq_str){ 0 }, GIT_TIMEOUT_MS, URL_MAX_BYTES + 1, url))
         return false;
     while (url->len > 0 && url->data[url->len - 1] == '\n')
         lq_buf_truncate(url, url->len - 1);

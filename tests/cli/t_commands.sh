@@ -72,6 +72,32 @@ END
     [[ $(git check-ignore .lq/commands.yaml) == '' ]] || fail 'git ignores it'
 }
 
+test_list() {
+    new_project
+    run lq commands
+    expect_rc 0
+    expect_in_stderr 'no commands yet'
+    run lq commands --json
+    expect_stdout <<'END'
+[]
+END
+    lq register build make -j8 2>/dev/null
+    lq register -t 60 --format pytest --description 'the "slow" ones' test 'pytest -q' 2>/dev/null
+    run lq commands --csv
+    expect_stdout <<'END'
+name,command,description,timeout,format
+build,make -j8,,,
+test,pytest -q,"the ""slow"" ones",60,pytest
+END
+    run lq commands --jsonl
+    expect_stdout <<'END'
+{"name": "build", "command": "make -j8", "description": null, "timeout": null, "format": null}
+{"name": "test", "command": "pytest -q", "description": "the \"slow\" ones", "timeout": 60, "format": "pytest"}
+END
+    run lq commands
+    expect_in_stdout 'make -j8'
+}
+
 test_timeout() {
     new_project
     lq register -t 1 slow 'exec sleep 60' 2>/dev/null
