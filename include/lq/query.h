@@ -30,6 +30,12 @@ struct lq_scope {
     const char *namespace_, *project, *hostname, *source, *name;
     int64_t since, until; /* start of the run, microseconds UTC: since <= start < until */
 
+    /* For several questions one after the other: what is not in an index is read into memory. */
+    bool resident;
+    /* For SQL of somebody who must reach nothing but these runs: resident, and then the database can
+     * reach no file and no network, its settings cannot be changed, and its memory is bounded. */
+    bool closed;
+
     /* One line about each file that is left out; may be NULL. */
     void (*warn)(void *ctx, const char *line);
     void *warn_ctx;
@@ -70,6 +76,17 @@ LQ_CHECK enum lq_status lq_query_run(struct lq_query *query, bool user_sql, cons
 LQ_CHECK enum lq_status lq_query_save(struct lq_query *query, bool user_sql, const char *sql,
                                       const struct lq_value *params, size_t n_params, int64_t limit,
                                       const char *path, struct lq_error *err);
+
+/* One user more: the query closes when lq_query_close was called once more than this. Calls on a
+ * shared query must not overlap. */
+struct lq_query *lq_query_share(struct lq_query *query);
+
+/* Whether run files were added, removed or replaced since the query was opened. Folders are listed,
+ * no file is opened. */
+bool lq_query_is_stale(const struct lq_query *query);
+
+/* Make the statement that runs in it, if one does, fail with LQ_SQL. From any thread. */
+void lq_query_interrupt(struct lq_query *query);
 
 void lq_query_close(struct lq_query **query);
 

@@ -389,6 +389,11 @@ static enum lq_status check_is_query(struct lq_db *db, const char *sql, struct l
     return LQ_OK;
 }
 
+void lq_db_interrupt(struct lq_db *db)
+{
+    duckdb_interrupt(db->connection);
+}
+
 enum lq_status lq_db_query(struct lq_db *db, enum lq_db_guard guard, const char *sql,
                            const struct lq_value *params, size_t n_params, struct lq_rows **out,
                            struct lq_error *err)

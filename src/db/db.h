@@ -40,7 +40,7 @@ LQ_CHECK enum lq_status lq_db_exec(struct lq_db *db, const char *sql, const stru
 
 enum lq_db_guard {
     LQ_DB_ANY = 0, /* lq's own statement */
-    LQ_DB_SELECT,  /* a user's: anything but a query is LQ_BAD_INPUT */
+    LQ_DB_SELECT,  /* a user's: anything but a query, or the EXPLAIN of one, is LQ_BAD_INPUT */
 };
 
 /*
@@ -54,6 +54,9 @@ enum lq_db_guard {
 LQ_CHECK enum lq_status lq_db_query(struct lq_db *db, enum lq_db_guard guard, const char *sql,
                                     const struct lq_value *params, size_t n_params,
                                     struct lq_rows **rows, struct lq_error *err);
+
+/* Stop the statement that is running, if one is: it fails with LQ_SQL. From any thread. */
+void lq_db_interrupt(struct lq_db *db);
 
 /* A column of a source: its SQL type is one of BIGINT, DOUBLE, VARCHAR, BOOLEAN. */
 struct lq_source_column {

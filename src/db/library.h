@@ -51,6 +51,7 @@
     X(duckdb_init_get_extra_info) \
     X(duckdb_init_set_error) \
     X(duckdb_init_set_max_threads) \
+    X(duckdb_interrupt) \
     X(duckdb_nparams) \
     X(duckdb_open_ext) \
     X(duckdb_prepare) \
@@ -126,6 +127,7 @@ extern struct lq_duckdb lq_duckdb;
 #define duckdb_init_get_extra_info lq_duckdb.duckdb_init_get_extra_info_
 #define duckdb_init_set_error lq_duckdb.duckdb_init_set_error_
 #define duckdb_init_set_max_threads lq_duckdb.duckdb_init_set_max_threads_
+#define duckdb_interrupt lq_duckdb.duckdb_interrupt_
 #define duckdb_nparams lq_duckdb.duckdb_nparams_
 #define duckdb_open_ext lq_duckdb.duckdb_open_ext_
 #define duckdb_prepare lq_duckdb.duckdb_prepare_

@@ -152,6 +152,28 @@ struct lq_file *lq_file_list_find(const struct lq_file_list *list, const char *p
                             : bsearch(&key, list->files, list->count, sizeof *list->files, by_path);
 }
 
+/* FNV-1a (64 bits), over bytes. */
+static uint64_t hash(uint64_t seed, const void *bytes, size_t len)
+{
+    for (const unsigned char *at = bytes; len > 0; at++, len--)
+        seed = (seed ^ *at) * UINT64_C(0x100000001b3);
+    return seed;
+}
+
+uint64_t lq_file_list_stamp(const struct lq_file_list *list)
+{
+    uint64_t stamp = UINT64_C(0xcbf29ce484222325);
+
+    for (size_t i = 0; i < list->count; i++) {
+        const struct lq_file *file = &list->files[i];
+
+        stamp = hash(stamp, file->path, strlen(file->path) + 1);
+        stamp = hash(stamp, &file->size_bytes, sizeof file->size_bytes);
+        stamp = hash(stamp, &file->mtime_ns, sizeof file->mtime_ns);
+    }
+    return stamp;
+}
+
 /* Why a file is left out; NULL: it is not. */
 static const char *reason_against(const struct lq_file *file, sqlite3 *unreadable)
 {

@@ -36,6 +36,10 @@ void lq_file_list_sort(struct lq_file_list *list);
 /* The file at `path` in a sorted list; NULL when it is not there. */
 struct lq_file *lq_file_list_find(const struct lq_file_list *list, const char *path);
 
+/* A number for a sorted list: another one when a file was added, removed or replaced (by path, size
+ * and modification time). */
+uint64_t lq_file_list_stamp(const struct lq_file_list *list);
+
 /* Leave out, with a warning, those of the files that are not indexed which do not begin and end as
  * Parquet, or are remembered as unreadable. */
 void lq_file_list_check(struct lq_file_list *list, const struct lq_scope *scope);

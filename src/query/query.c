@@ -285,9 +285,16 @@ static enum lq_status add_event_rows(struct lq_query *query, struct lq_error *er
     bool any_direct;
 
     LQ_TRY(set_paths(query, "lq_run_rows", &any_direct, err));
-    lq_buf_adds(&sql, "CREATE OR REPLACE TEMP VIEW lq_event_rows AS SELECT * FROM (");
-    lq_columns_add_select(&sql, any_direct);
-    lq_buf_adds(&sql, ") WHERE event_id IS NOT NULL");
+    if (query->scope.resident) {
+        lq_buf_adds(&sql, "CREATE OR REPLACE TEMP TABLE lq_resident_rows AS SELECT * FROM (");
+        lq_columns_add_select(&sql, any_direct);
+        lq_buf_adds(&sql, ") WHERE event_id IS NOT NULL; "
+                          "CREATE OR REPLACE TEMP VIEW lq_event_rows AS FROM lq_resident_rows");
+    } else {
+        lq_buf_adds(&sql, "CREATE OR REPLACE TEMP VIEW lq_event_rows AS SELECT * FROM (");
+        lq_columns_add_select(&sql, any_direct);
+        lq_buf_adds(&sql, ") WHERE event_id IS NOT NULL");
+    }
     add_indexed(&sql, query, "events");
     return lq_db_script(query->db, lq_buf_text(&sql), err);
 }
@@ -331,30 +338,42 @@ static char *store_folder(const struct lq_scope *scope, const struct lq_project 
     return lq_buf_detach(&part);
 }
 
+/* What the scope's folders hold now. */
+static enum lq_status list_folders(const struct lq_query *query, struct lq_file_list *files,
+                                   struct lq_error *err)
+{
+    const struct lq_scope *scope = &query->scope;
+
+    if (query->local_folder)
+        LQ_TRY(lq_file_list_add(files, query->local_folder, false, true, scope, err));
+    if (query->store_folder)
+        LQ_TRY(lq_file_list_add(files, query->store_folder, true, !scope->data, scope, err));
+    lq_file_list_sort(files);
+    return LQ_OK;
+}
+
 static enum lq_status list_files(struct lq_query *query, const struct lq_project *project,
                                  struct lq_error *err)
 {
     const struct lq_scope *scope = &query->scope;
-    LQ_CLEANUP(lq_free) char *store = store_folder(scope, project);
 
+    query->store_folder = store_folder(scope, project);
     if (project && !scope->data) {
-        LQ_CLEANUP(lq_free) char *logs = lq_path_join(project->lq_dir, "logs");
-
-        LQ_TRY(lq_file_list_add(&query->files, logs, false, true, scope, err));
+        query->local_folder = lq_path_join(project->lq_dir, "logs");
         query->indexes[0] = (struct lq_query_index){
             .name = "local_index",
             .path = lq_path_join(project->lq_dir, "index.duckdb"),
         };
     }
-    if (store) {
-        LQ_TRY(lq_file_list_add(&query->files, store, true, !scope->data, scope, err));
+    if (query->store_folder) {
         query->indexes[1] = (struct lq_query_index){
             .name = "store_index",
             .in_store = true,
             .path = lq_index_path(scope->data ? scope->data : scope->store, scope->cache_dir),
         };
     }
-    lq_file_list_sort(&query->files);
+    LQ_TRY(list_folders(query, &query->files, err));
+    query->stamp = lq_file_list_stamp(&query->files);
     return LQ_OK;
 }
 
@@ -473,20 +492,34 @@ static enum lq_status check_source(const char *source, struct lq_error *err)
     return LQ_OK;
 }
 
+/* Indexes that are attached stay readable. The engine lets nobody open access again. Where it may
+ * spill it could still read and write, and that is a folder such as /tmp: so it does not spill. */
+static enum lq_status shut(struct lq_query *query, struct lq_error *err)
+{
+    LQ_TRY(lq_db_script(query->db,
+                        "SET temp_directory = ''; SET enable_external_access = false; "
+                        "SET lock_configuration = true",
+                        err));
+    query->shut = true;
+    return LQ_OK;
+}
+
 enum lq_status lq_query_open(struct lq_query **out, const struct lq_project *project,
                              const struct lq_scope *scope, struct lq_error *err)
 {
+    static const struct lq_db_opts closed_opts = { .memory_limit = "1GB" };
     LQ_CLEANUP(lq_query_close) struct lq_query *query = lq_alloc(sizeof *query);
 
     query->source =
         (struct lq_source){ file_columns, LQ_COUNT(file_columns), files_rewind, files_next, query };
     query->scope = *scope;
+    query->scope.resident = scope->resident || scope->closed;
     query->global_refs = scope->global || scope->include_synced || scope->data;
     LQ_TRY(check_source(scope->data, err));
     if (scope->global || scope->include_synced)
         LQ_TRY(check_source(scope->store, err));
     LQ_TRY(list_files(query, project, err));
-    LQ_TRY(lq_db_open(&query->db, NULL, err));
+    LQ_TRY(lq_db_open(&query->db, scope->closed ? &closed_opts : NULL, err));
     LQ_TRY(lq_db_add_source(query->db, "lq_file_rows", &query->source, err));
     LQ_TRY(use_indexes(query, err));
     lq_file_list_check(&query->files, scope);
@@ -494,6 +527,8 @@ enum lq_status lq_query_open(struct lq_query **out, const struct lq_project *pro
         LQ_TRY(lq_db_script(query->db, "SET threads = 2", err));
     LQ_TRY(load_readable(query, err));
     LQ_TRY(lq_query_add_views(query, err));
+    if (scope->closed)
+        LQ_TRY(shut(query, err));
     *out = LQ_TAKE(query);
     return LQ_OK;
 }
@@ -511,7 +546,7 @@ enum lq_status lq_query_run(struct lq_query *query, bool user_sql, const char *s
     struct lq_error first = { 0 };
     enum lq_status status = lq_db_query(query->db, guard, sql, params, n_params, rows, &first);
 
-    if (status == LQ_SQL && !is_statement_error(&first) &&
+    if (status == LQ_SQL && !query->shut && !is_statement_error(&first) &&
         (forsake_indexes(query) || drop_unreadable(query))) {
         LQ_TRY(load_readable(query, err));
         status = lq_db_query(query->db, guard, sql, params, n_params, rows, &first);
@@ -572,17 +607,37 @@ enum lq_status lq_query_save(struct lq_query *query, bool user_sql, const char *
     return status;
 }
 
+struct lq_query *lq_query_share(struct lq_query *query)
+{
+    query->n_shares++;
+    return query;
+}
+
+bool lq_query_is_stale(const struct lq_query *query)
+{
+    LQ_CLEANUP(lq_file_list_release) struct lq_file_list now = { 0 };
+
+    return list_folders(query, &now, NULL) != LQ_OK || lq_file_list_stamp(&now) != query->stamp;
+}
+
+void lq_query_interrupt(struct lq_query *query)
+{
+    lq_db_interrupt(query->db);
+}
+
 void lq_query_close(struct lq_query **out)
 {
     struct lq_query *query = *out;
 
-    if (!query)
+    *out = NULL;
+    if (!query || query->n_shares-- > 0)
         return;
     lq_db_close(&query->db);
     for (size_t i = 0; i < LQ_COUNT(query->indexes); i++)
         free(query->indexes[i].path);
     lq_file_list_release(&query->files);
     lq_spill_free(&query->events);
+    free(query->local_folder);
+    free(query->store_folder);
     free(query);
-    *out = NULL;
 }

@@ -18,7 +18,11 @@ struct lq_query_index {
 struct lq_query {
     struct lq_db *db;
     struct lq_scope scope; /* texts borrowed from the caller, who keeps them */
+    char *local_folder, *store_folder; /* that the files are listed from; NULL: none */
     struct lq_file_list files;
+    uint64_t stamp; /* of the files as they were listed */
+    int n_shares;   /* users beside the first */
+    bool shut;      /* files and network are out of reach now */
     struct lq_query_index indexes[2]; /* of the local runs, of the store */
     bool global_refs;                 /* runs are called ns/proj@host:5 here, not 5 */
     int64_t n_runs;
