@@ -23,6 +23,8 @@ enum lq_needs {
                              project is opened when there is one */
 };
 
+struct lq_queries;
+
 struct lq_cli {
     struct lq_project project;
     bool has_project;
@@ -34,6 +36,8 @@ struct lq_cli {
     FILE *out; /* where answers go: standard output, or the pager before it */
     enum lq_out_format format;
     const char *save; /* -O: the Parquet file to write, with format LQ_OUT_PARQUET; NULL: none */
+    struct lq_queries *queries; /* of a server, which runs many commands: open queries; NULL: none */
+    bool closed;          /* with `queries`: SQL must reach nothing but the runs, see lq_scope */
     int exit_code; /* of a command that sets it itself (lq run); -1: by status */
 };
 
@@ -54,9 +58,22 @@ extern const struct lq_command *const lq_commands[];
 #define LQ_CLI_MAX_GROUPS 4
 size_t lq_cli_groups(const struct lq_command *command, struct lq_opt_group *groups);
 
+/* Add lq to the servers that `.mcp.json` in `root` tells agents of; others in it, and an entry `lq`,
+ * stay as they are. LQ_BAD_INPUT: it is no such file; LQ_IO, LQ_DENIED. */
+LQ_CHECK enum lq_status lq_mcp_config_add(const char *root, struct lq_error *err);
+
 /* Open the project for a command that did not ask the dispatcher to: one that answers a missing
  * project in its own way. As lq_project_open. */
 LQ_CHECK enum lq_status lq_cli_open_project(struct lq_cli *cli, struct lq_error *err);
+
+/* The command of that name or alias; NULL: none. */
+const struct lq_command *lq_cli_find_command(const char *name);
+
+/* Parse argv[1..] and run the command with `cli`, of which `out`, `queries`, `closed` are set. What the
+ * call leaves in `cli` is freed by lq_cli_release. */
+LQ_CHECK enum lq_status lq_cli_run(struct lq_cli *cli, const struct lq_command *command,
+                                   char **argv, struct lq_error *err);
+void lq_cli_release(struct lq_cli *cli);
 
 /* Open the runs that cli->scope names. With no run in it, says so in one line on stderr, and
  * `*empty` is set: there is nothing to find in it. */

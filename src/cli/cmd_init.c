@@ -5,7 +5,7 @@
 
 struct init_args {
     const char *namespace_, *project;
-    bool detect;
+    bool detect, mcp;
 };
 
 static const struct lq_opt init_opts[] = {
@@ -13,6 +13,7 @@ static const struct lq_opt init_opts[] = {
     LQ_OPT(struct init_args, project, 0, "project", "P", "what it is called"),
     LQ_OPT(struct init_args, detect, 0, "detect", NULL,
            "register the build, test and lint commands of its build files"),
+    LQ_OPT(struct init_args, mcp, 0, "mcp", NULL, "tell agents of 'lq serve' in .mcp.json"),
     LQ_OPT_END,
 };
 
@@ -61,7 +62,9 @@ static enum lq_status init_main(struct lq_cli *cli, const void *argp, struct lq_
     LQ_TRY(lq_project_init(&cli->project, cli->cwd, &opts, &created, err));
     lq_say("%s project %s of %s in %s/.lq", created ? "made" : "this is already",
            cli->project.config.project, cli->project.config.namespace_, cli->project.root);
-    return args->detect ? detect(&cli->project, err) : LQ_OK;
+    if (args->detect)
+        LQ_TRY(detect(&cli->project, err));
+    return args->mcp ? lq_mcp_config_add(cli->project.root, err) : LQ_OK;
 }
 
 const struct lq_command lq_cmd_init = {

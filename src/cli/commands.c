@@ -11,7 +11,7 @@ extern const struct lq_command lq_cmd_output, lq_cmd_event, lq_cmd_context, lq_c
 extern const struct lq_command lq_cmd_query, lq_cmd_sql;
 extern const struct lq_command lq_cmd_sync, lq_cmd_prune, lq_cmd_clean, lq_cmd_doctor;
 extern const struct lq_command lq_cmd_ci, lq_cmd_report, lq_cmd_annotate;
-extern const struct lq_command lq_cmd_docs;
+extern const struct lq_command lq_cmd_docs, lq_cmd_serve;
 
 /* One a line, so that an addition is one line. */
 /* clang-format off */
@@ -45,6 +45,7 @@ const struct lq_command *const lq_commands[] = {
     &lq_cmd_ci,
     &lq_cmd_report,
     &lq_cmd_annotate,
+    &lq_cmd_serve,
     &lq_cmd_docs,
     NULL,
 };

@@ -5,6 +5,7 @@
 #include "base/time.h"
 #include "cli/cli.h"
 #include "cli/pager.h"
+#include "cli/queries.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
@@ -239,7 +240,10 @@ enum lq_status lq_cli_open_query(struct lq_cli *cli, struct lq_query **query, bo
 
     if (!cli->has_project && !scope->global && !scope->data)
         LQ_TRY(open_project(cli, true, err));
-    LQ_TRY(lq_query_open(query, cli->has_project ? &cli->project : NULL, scope, err));
+    if (cli->queries)
+        LQ_TRY(lq_queries_open(cli->queries, cli, query, err));
+    else
+        LQ_TRY(lq_query_open(query, cli->has_project ? &cli->project : NULL, scope, err));
     *empty = lq_query_run_count(*query) == 0;
     if (!*empty)
         return LQ_OK;
@@ -334,8 +338,8 @@ static bool finish_output(struct lq_cli *cli)
     return fflush(stdout) == 0 && !ferror(stdout) && whole;
 }
 
-static enum lq_status run_command(struct lq_cli *cli, const struct lq_command *command, char **argv,
-                                  struct lq_error *err)
+enum lq_status lq_cli_run(struct lq_cli *cli, const struct lq_command *command, char **argv,
+                          struct lq_error *err)
 {
     LQ_CLEANUP(lq_free) char *title = lq_format("lq %s", command->name);
     LQ_CLEANUP(lq_free) void *args = lq_alloc(command->args_size);
@@ -384,7 +388,7 @@ static void help(void)
     printf("\n'lq COMMAND -h' shows the options of a command.\n");
 }
 
-static const struct lq_command *find_command(const char *name)
+const struct lq_command *lq_cli_find_command(const char *name)
 {
     for (const struct lq_command *const *at = lq_commands; *at; at++) {
         if (strcmp((*at)->name, name) == 0 || ((*at)->alias && strcmp((*at)->alias, name) == 0))
@@ -427,12 +431,12 @@ static enum lq_status dispatch(struct lq_cli *cli, char **argv, struct lq_error 
         printf("lq %s\n", LQ_VERSION);
         return LQ_OK;
     }
-    command = find_command(name);
+    command = lq_cli_find_command(name);
     if (!command)
         return unknown_command(name, err);
     if (name == argv[2])
-        return run_command(cli, command, (char *[]){ argv[0], (char[]){ "-h" }, NULL }, err);
-    return run_command(cli, command, argv + 1, err);
+        return lq_cli_run(cli, command, (char *[]){ argv[0], (char[]){ "-h" }, NULL }, err);
+    return lq_cli_run(cli, command, argv + 1, err);
 }
 
 /* Report and flush; the exit code. */
@@ -459,7 +463,8 @@ static int conclude(struct lq_cli *cli, enum lq_status status, struct lq_error *
 void lq_cli_leave(struct lq_cli *cli, enum lq_status status, struct lq_error *err)
 {
 #ifndef UNDER_SANITIZER
-    _exit(conclude(cli, status, err));
+    if (!cli->queries)
+        _exit(conclude(cli, status, err));
 #else
     (void)cli, (void)status, (void)err;
 #endif
@@ -474,6 +479,15 @@ static void open_standard_streams(void)
             abort();
 }
 
+void lq_cli_release(struct lq_cli *cli)
+{
+    lq_project_release(&cli->project);
+    lq_free(&cli->cwd);
+    lq_free(&cli->store);
+    lq_free(&cli->cache_dir);
+    lq_free(&cli->data);
+}
+
 int main(int argc, char **argv)
 {
     struct lq_cli cli = { .exit_code = -1, .out = stdout };
@@ -484,10 +498,6 @@ int main(int argc, char **argv)
     open_standard_streams();
     setlocale(LC_CTYPE, "");
     code = conclude(&cli, dispatch(&cli, argv, &err), &err);
-    lq_project_release(&cli.project);
-    free(cli.cwd);
-    free(cli.store);
-    free(cli.cache_dir);
-    free(cli.data);
+    lq_cli_release(&cli);
     return code;
 }
