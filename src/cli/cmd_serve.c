@@ -140,8 +140,7 @@ static enum lq_status serve(struct lq_mcp *mcp, struct reader *reader, int signa
         for (nfds_t i = 1; i < n; i++) {
             if (!fds[i].revents)
                 continue;
-            LQ_TRY(jobs[i] ? lq_mcp_job_continue(mcp, jobs[i], err)
-                           : read_input(mcp, reader, err));
+            LQ_TRY(jobs[i] ? lq_mcp_job_continue(mcp, jobs[i], err) : read_input(mcp, reader, err));
         }
     }
 }
@@ -176,8 +175,8 @@ static enum lq_status serve_main(struct lq_cli *cli, const void *argp, struct lq
     sigset_t caught;
     int number = 0;
 
-    LQ_TRY(lq_cli_read_limit(args->timeout ? args->timeout : "30", LQ_OUT_JSON, 0,
-                             &mcp.timeout_sec, err));
+    LQ_TRY(lq_cli_read_limit(args->timeout ? args->timeout : "30", LQ_OUT_JSON, 0, &mcp.timeout_sec,
+                             err));
     if (list)
         LQ_TRY(read_tools(list, &names, err));
     LQ_TRY(take_streams(&in, &out, err));

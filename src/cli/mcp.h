@@ -9,8 +9,8 @@
 #ifndef LQ_CLI_MCP_H
 #define LQ_CLI_MCP_H
 
-#include "cli/queries.h"
 #include "cli/mcp_message.h"
+#include "cli/queries.h"
 #include <stdatomic.h>
 #include <sys/types.h>
 
@@ -21,23 +21,23 @@
 
 /* A command that the `run` tool started, and that is answered when it has ended. */
 struct lq_mcp_job {
-    pid_t pid;           /* 0: a free place */
-    int out;             /* what it prints: the report */
-    json_t *id;          /* of the request */
-    bool modern;         /* its revision */
-    bool cancelled;      /* no answer is wanted any more */
+    pid_t pid;      /* 0: a free place */
+    int out;        /* what it prints: the report */
+    json_t *id;     /* of the request */
+    bool modern;    /* its revision */
+    bool cancelled; /* no answer is wanted any more */
     struct lq_buf report;
 };
 
 struct lq_mcp {
-    int out_fd;                  /* answers, and nothing else */
-    const char *const *allowed;  /* names of tools, NULL-terminated; NULL: all */
-    bool run_any;                /* run takes commands that are not registered, too */
-    int64_t timeout_sec;         /* for a question; 0: none */
-    atomic_bool overdue;         /* the one that runs has taken longer */
+    int out_fd;                 /* answers, and nothing else */
+    const char *const *allowed; /* names of tools, NULL-terminated; NULL: all */
+    bool run_any;               /* run takes commands that are not registered, too */
+    int64_t timeout_sec;        /* for a question; 0: none */
+    atomic_bool overdue;        /* the one that runs has taken longer */
     struct lq_queries queries;
     struct lq_mcp_job jobs[LQ_MCP_JOBS];
-    pthread_t warmer;            /* loads the database before anybody asks */
+    pthread_t warmer; /* loads the database before anybody asks */
     bool warming_up;
 };
 

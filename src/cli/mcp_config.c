@@ -30,7 +30,8 @@ static enum lq_status read_config(const char *path, json_t **config, struct lq_e
     }
     *config = json_loadb(lq_buf_text(&text), text.len, JSON_REJECT_DUPLICATES, &problem);
     if (!*config)
-        return lq_error_set(err, LQ_BAD_INPUT, "'%s' line %d: %s", path, problem.line, problem.text);
+        return lq_error_set(err, LQ_BAD_INPUT, "'%s' line %d: %s", path, problem.line,
+                            problem.text);
     if (!json_is_object(*config))
         return lq_error_set(err, LQ_BAD_INPUT, "'%s' holds no JSON object", path);
     return LQ_OK;
@@ -57,8 +58,7 @@ enum lq_status lq_mcp_config_add(const char *root, struct lq_error *err)
         lq_say("'%s' has a server 'lq' already: it stays as it is", path);
         return LQ_OK;
     }
-    json_object_set_new(servers, "lq",
-                        json_pack("{s:s, s:[s]}", "command", "lq", "args", "serve"));
+    json_object_set_new(servers, "lq", json_pack("{s:s, s:[s]}", "command", "lq", "args", "serve"));
     text = json_dumps(config, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
     lines = lq_format("%s\n", text);
     LQ_TRY(lq_file_replace(path, lines, strlen(lines), err));

@@ -3,7 +3,7 @@
 #include "cli/mcp.h"
 
 static const struct resource {
-    const char *uri;  /* without what stands for the reference */
+    const char *uri; /* without what stands for the reference */
     const char *name;
     const char *description;
     const char *tool;
@@ -11,7 +11,7 @@ static const struct resource {
 } resources[] = {
     { "lq://status", "status", "The newest run of each name and what it came to", "status", false },
     { "lq://runs", "runs", "The runs, newest first", "history", false },
-    { "lq://run/", "run", "The errors and warnings of one run: 5, build, build:~1", "events", true },
+    { "lq://run/", "run", "All that is known of one run: 5, build, build:~1", "info", true },
     { "lq://event/", "event", "All that is known of one event: 5:3, build:3", "event", true },
 };
 
@@ -22,7 +22,7 @@ static void add_listed(struct lq_buf *members, bool templates)
     for (size_t i = 0; i < LQ_COUNT(resources); i++) {
         const struct resource *resource = &resources[i];
 
-        if (resource->takes_ref != templates || !lq_mcp_is_tool(resource->tool))
+        if (resource->takes_ref != templates)
             continue;
         lq_buf_addf(members,
                     "%s{\"%s\":\"%s%s\",\"name\":\"%s\",\"description\":\"%s\","
@@ -125,7 +125,7 @@ enum lq_mcp_code lq_mcp_read_resource(struct lq_mcp *mcp, const struct lq_mcp_re
     status = lq_mcp_ask(mcp, resource->tool, arguments, &answer, &code, err);
     json_decref(arguments);
     if (status != LQ_OK)
-        return code != LQ_MCP_OK                                          ? code
+        return code != LQ_MCP_OK                                  ? code
                : status == LQ_NOT_FOUND || status == LQ_BAD_INPUT ? unknown
                                                                   : LQ_MCP_INTERNAL_ERROR;
     lq_buf_adds(members, "\"contents\":[{\"uri\":");

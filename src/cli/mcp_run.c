@@ -38,8 +38,8 @@ static enum lq_status check_registered(const char *name, struct lq_error *err)
         return LQ_OK;
     for (size_t i = 0; i < commands.count; i++)
         lq_buf_addf(&names, "%s%s", i ? ", " : "", commands.list[i].name);
-    return lq_error_set(err, LQ_NOT_FOUND, "no command '%s' is registered here; there are: %s", name,
-                        names.len ? lq_buf_text(&names) : "none ('lq register' adds one)");
+    return lq_error_set(err, LQ_NOT_FOUND, "no command '%s' is registered here; there are: %s",
+                        name, names.len ? lq_buf_text(&names) : "none ('lq register' adds one)");
 }
 
 static enum lq_status check_allowed(const struct lq_mcp *mcp, const json_t *arguments,
@@ -72,8 +72,8 @@ static void build_words(const json_t *arguments, char **words)
         words[n++] = lq_format("--timeout=%lld", (long long)json_integer_value(timeout));
     words[n++] = lq_strdup("--");
     words[n++] = lq_strdup(lq_mcp_text(arguments, "command"));
-    json_array_foreach(json_object_get(arguments, "args"), i, arg)
-        words[n++] = lq_strdup(json_string_value(arg));
+    json_array_foreach(json_object_get(arguments, "args"), i, arg) words[n++] =
+        lq_strdup(json_string_value(arg));
 }
 
 /* Of what the server has blocked or redirected the command knows nothing. */

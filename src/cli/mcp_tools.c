@@ -15,7 +15,8 @@ enum param_kind { TEXT, INTEGER, FLAG, TEXTS, ROWS };
 struct param {
     const char *name;
     enum param_kind kind;
-    const char *option; /* "--grep"; NULL: a word of its own (TEXT), or not for the command (ROWS) */
+    const char
+        *option; /* "--grep"; NULL: a word of its own (TEXT), or not for the command (ROWS) */
     const char *text;
     bool required;
 };
@@ -23,7 +24,8 @@ struct param {
 #define REF(text) { "ref", TEXT, NULL, text, true }
 #define LIMIT { "limit", ROWS, NULL, "at most so many (100; up to 10000)", false }
 #define GLOBAL                                                                                     \
-    { "global", FLAG, "--global", "all projects of the central store too, not only this one", false }
+    { "global", FLAG, "--global", "all projects of the central store too, not only this one",      \
+      false }
 #define SCOPE                                                                                      \
     { "name", TEXT, "--name", "only runs of this name, such as build", false },                    \
         { "since", TEXT, "--since", "only runs since: 2025-01-15[T14:30], or an age: 7d", false }, \
@@ -34,7 +36,8 @@ struct param {
 
 static const struct param run_params[] = {
     { "command", TEXT, NULL,
-      "the name of a registered command; where the server allows any: a program or shell line", true },
+      "the name of a registered command; where the server allows any: a program or shell line",
+      true },
     { "args", TEXTS, NULL, "words after it, where the server allows any command", false },
     { "name", TEXT, NULL, "list the run under this name", false },
     { "timeout", INTEGER, NULL, "stop it after so many seconds", false },
@@ -54,6 +57,7 @@ static const struct param events_params[] = {
     NO_PARAM,
 };
 static const struct param event_params[] = { REF("an event: 5:3, build:3"), GLOBAL, NO_PARAM };
+static const struct param info_params[] = { REF("a run: 5, build"), GLOBAL, NO_PARAM };
 static const struct param context_params[] = {
     REF("an event: 5:3, build:3"),
     { "lines", INTEGER, "--lines", "lines before and after it (5)", false },
@@ -109,6 +113,7 @@ static const struct tool {
     const char *key; /* of the rows in the answer */
     bool one;        /* there is one row, which stands there without a list */
     bool closed;     /* it takes SQL */
+    bool hidden;     /* it answers resources only */
 } tools[] = {
     { "run", "run", NULL,
       "Run a build, test or lint command of this project, record it, and report what it came to: "
@@ -121,8 +126,8 @@ static const struct tool {
       events_params, "events" },
     { "event", "event", NULL, "Show all that is known of one event: place, message, run, commit.",
       event_params, "event", .one = true },
-    { "context", "context", NULL,
-      "Show the log around an event; its own lines are marked.", context_params, "lines" },
+    { "context", "context", NULL, "Show the log around an event; its own lines are marked.",
+      context_params, "lines" },
     { "output", "output", NULL, "Show the log of a run, or parts of it.", output_params, "lines" },
     { "status", "status", NULL, "Show the newest run of each name and what it came to.",
       runs_params, "runs" },
@@ -134,8 +139,10 @@ static const struct tool {
       "Ask in SQL about runs (view lq_runs) and events (view lq_events). Nothing can be written, no "
       "file and no network be reached.",
       query_params, "rows", .closed = true },
-    { "sync_status", NULL, &sync_status_command,
-      "Tell which runs the central store still lacks.", no_params, "sync", .one = true },
+    { "sync_status", NULL, &sync_status_command, "Tell which runs the central store still lacks.",
+      no_params, "sync", .one = true },
+    { "info", "info", NULL, "Show all that is known of one run.", info_params, "run", .one = true,
+      .hidden = true },
 };
 
 static const struct lq_command *command_of(const struct tool *tool)
@@ -143,10 +150,12 @@ static const struct lq_command *command_of(const struct tool *tool)
     return tool->own ? tool->own : lq_cli_find_command(tool->command);
 }
 
-static bool is_allowed(const struct lq_mcp *mcp, const char *name)
+static bool is_offered(const struct lq_mcp *mcp, const struct tool *tool)
 {
+    if (tool->hidden)
+        return false;
     for (const char *const *at = mcp->allowed; at && *at; at++) {
-        if (strcmp(*at, name) == 0)
+        if (strcmp(*at, tool->name) == 0)
             return true;
     }
     return !mcp->allowed;
@@ -155,7 +164,7 @@ static bool is_allowed(const struct lq_mcp *mcp, const char *name)
 static const struct tool *find_tool(const char *name)
 {
     for (size_t i = 0; name && i < LQ_COUNT(tools); i++) {
-        if (strcmp(tools[i].name, name) == 0 && command_of(&tools[i]))
+        if (strcmp(tools[i].name, name) == 0)
             return &tools[i];
     }
     return NULL;
@@ -163,7 +172,9 @@ static const struct tool *find_tool(const char *name)
 
 bool lq_mcp_is_tool(const char *name)
 {
-    return find_tool(name) != NULL;
+    const struct tool *tool = find_tool(name);
+
+    return tool && !tool->hidden;
 }
 
 /* ---- what a client sends ---- */
@@ -175,7 +186,8 @@ static bool fits(const struct param *param, const json_t *value)
 
     switch (param->kind) {
     case TEXT:
-        return json_is_string(value) && strlen(json_string_value(value)) == json_string_length(value);
+        return json_is_string(value) &&
+               strlen(json_string_value(value)) == json_string_length(value);
     case INTEGER:
         return json_is_integer(value) && json_integer_value(value) >= 0;
     case ROWS:
@@ -186,7 +198,8 @@ static bool fits(const struct param *param, const json_t *value)
     case TEXTS:
         break;
     }
-    json_array_foreach(value, i, item) {
+    json_array_foreach(value, i, item)
+    {
         if (!json_is_string(item) || strlen(json_string_value(item)) != json_string_length(item))
             return false;
     }
@@ -215,7 +228,8 @@ static enum lq_status check_arguments(const struct tool *tool, const json_t *arg
 
     if (arguments && !json_is_object(arguments))
         return lq_error_set(err, LQ_BAD_INPUT, "'arguments' is no object");
-    json_object_foreach((json_t *)(uintptr_t)arguments, key, value) {
+    json_object_foreach((json_t *)(uintptr_t)arguments, key, value)
+    {
         const struct param *param = tool->params;
 
         while (param->name && strcmp(param->name, key) != 0)
@@ -266,7 +280,8 @@ static void build_words(const struct tool *tool, const json_t *arguments, struct
         if (param->kind == TEXT)
             add_word(words, lq_format("%s=%s", param->option, json_string_value(value)));
         else if (param->kind == INTEGER)
-            add_word(words, lq_format("%s=%lld", param->option, (long long)json_integer_value(value)));
+            add_word(words,
+                     lq_format("%s=%lld", param->option, (long long)json_integer_value(value)));
         else if (json_is_true(value))
             add_word(words, lq_strdup(param->option));
     }
@@ -344,7 +359,8 @@ static void alarm_set(struct lq_mcp *mcp, timer_t *timer, bool *set)
 }
 
 static enum lq_status run_command(struct lq_mcp *mcp, const struct tool *tool,
-                                  const struct words *words, struct rows *rows, struct lq_error *err)
+                                  const struct words *words, struct rows *rows,
+                                  struct lq_error *err)
 {
     FILE *out = fopencookie(rows, "w", (cookie_io_functions_t){ .write = take_bytes });
     struct lq_cli cli = {
@@ -522,7 +538,7 @@ enum lq_mcp_code lq_mcp_list_tools(struct lq_mcp *mcp, const struct lq_mcp_reque
     for (size_t i = 0; i < LQ_COUNT(tools); i++) {
         const struct tool *tool = &tools[i];
 
-        if (!command_of(tool) || !is_allowed(mcp, tool->name))
+        if (!is_offered(mcp, tool))
             continue;
         lq_buf_addf(members, "%s{\"name\":\"%s\",\"description\":", separator, tool->name);
         lq_out_add_json(members, lq_str_of(tool->description));
@@ -565,7 +581,7 @@ enum lq_mcp_code lq_mcp_call_tool(struct lq_mcp *mcp, const struct lq_mcp_reques
     LQ_CLEANUP(lq_buf_release) struct lq_buf answer = LQ_BUF_INIT;
     enum lq_mcp_code code;
 
-    if (!tool || !is_allowed(mcp, name)) {
+    if (!tool || !is_offered(mcp, tool)) {
         lq_error_set(err, LQ_NOT_FOUND, "unknown tool '%s'", name ? name : "");
         return LQ_MCP_INVALID_PARAMS;
     }

@@ -50,7 +50,8 @@ static void forget(struct lq_queries *queries, struct lq_kept_query *kept)
 }
 
 /* The place of the scope; without one, that which was not used for longest. */
-static struct lq_kept_query *find(struct lq_queries *queries, const struct lq_scope *scope, const char *root)
+static struct lq_kept_query *find(struct lq_queries *queries, const struct lq_scope *scope,
+                                  const char *root)
 {
     struct lq_kept_query *oldest = &queries->kept[0];
 
@@ -71,7 +72,7 @@ static struct lq_kept_query *find(struct lq_queries *queries, const struct lq_sc
 }
 
 enum lq_status lq_queries_open(struct lq_queries *queries, const struct lq_cli *cli,
-                            struct lq_query **query, struct lq_error *err)
+                               struct lq_query **query, struct lq_error *err)
 {
     const struct lq_project *project = cli->has_project ? &cli->project : NULL;
     struct lq_scope scope = cli->scope;

@@ -21,7 +21,7 @@ struct lq_queries {
         uint64_t used;          /* when, counted in calls */
     } kept[LQ_QUERIES_MAX];
     uint64_t n_calls;
-    pthread_mutex_t lock;    /* over `current` */
+    pthread_mutex_t lock;     /* over `current` */
     struct lq_query *current; /* the one handed out last; borrowed from `kept` */
 };
 
@@ -30,7 +30,7 @@ struct lq_queries {
 /* The query for cli->scope of cli->project, which lq_query_close gives back. Errors as of
  * lq_query_open. */
 LQ_CHECK enum lq_status lq_queries_open(struct lq_queries *queries, const struct lq_cli *cli,
-                                     struct lq_query **query, struct lq_error *err);
+                                        struct lq_query **query, struct lq_error *err);
 
 /* Stop what runs in the query that was handed out last. From any thread. */
 void lq_queries_interrupt(struct lq_queries *queries);

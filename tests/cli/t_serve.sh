@@ -101,14 +101,15 @@ version, *lines = open(sys.argv[1])
 assert version.strip() == {"legacy": "2025-11-25", "auto": "2026-07-28"}[sys.argv[2]], version
 tools, resources, templates, prompts = map(json.loads, lines)
 names = [tool["name"] for tool in tools["tools"]]
-assert {"run", "errors", "warnings", "event", "context", "status", "history", "query",
-        "sync_status"} <= set(names), names
+assert names == ["run", "errors", "warnings", "events", "event", "context", "output", "status",
+                 "history", "diff", "query", "sync_status"], names
 for tool in tools["tools"]:
     Draft202012Validator.check_schema(tool["inputSchema"])
     Draft202012Validator.check_schema(tool["outputSchema"])
     assert tool["annotations"]["readOnlyHint"] == (tool["name"] != "run")
 assert [r["uri"] for r in resources["resources"]] == ["lq://status", "lq://runs"]
-assert {t["uriTemplate"] for t in templates["resourceTemplates"]} >= {"lq://event/{ref}"}
+assert [t["uriTemplate"] for t in templates["resourceTemplates"]] == [
+    "lq://run/{ref}", "lq://event/{ref}"]
 assert [p["name"] for p in prompts["prompts"]] == [
     "fix-errors", "analyze-regression", "summarize-run", "investigate-flaky"]
 END
@@ -124,7 +125,10 @@ test_sdk_tools() {
             'call_tool {"name": "context", "arguments": {"ref": "2:2", "lines": 1}}' \
             'call_tool {"name": "status"}' 'call_tool {"name": "history", "arguments": {"limit": 1}}' \
             'call_tool {"name": "query", "arguments": {"sql": "SELECT count(*) AS n FROM lq_events"}}' \
-            'call_tool {"name": "sync_status"}'
+            'call_tool {"name": "sync_status"}' \
+            'call_tool {"name": "events", "arguments": {"ref": "1", "severity": "warning"}}' \
+            'call_tool {"name": "output", "arguments": {"ref": "1", "grep": "odd"}}' \
+            'call_tool {"name": "diff", "arguments": {"before": "1", "after": "2"}}'
         python3 - "$state/out" <<'END' || fail "answers in mode $mode"
 import json, sys
 
@@ -132,8 +136,11 @@ answers = [json.loads(line) for line in open(sys.argv[1]).readlines()[1:]]
 for answer in answers:
     assert not answer["isError"], answer
     assert json.loads(answer["content"][0]["text"]) == answer["structuredContent"]
-errors, warnings, event, context, status, history, query, sync = [
+errors, warnings, event, context, status, history, query, sync, events, output, diff = [
     answer["structuredContent"] for answer in answers]
+assert [e["ref"] for e in events["events"]] == ["1:2"], events
+assert [line["line"] for line in output["lines"]] == [2], output
+assert sorted(c["change"] for c in diff["changes"]) == ["fixed", "new", "same"], diff
 assert [e["ref"] for e in errors["events"]] == ["2:1", "2:2"] and errors["truncated"], errors
 assert [e["message"] for e in warnings["events"]] == ["odd"] and not warnings["truncated"]
 assert event["event"]["line_number"] == 1 and event["event"]["error_code"] == "-Wx"
@@ -149,7 +156,7 @@ END
 test_sdk_resources_and_prompts() {
     two_runs
     sdk auto 'read_resource {"uri": "lq://status"}' 'read_resource {"uri": "lq://runs"}' \
-        'read_resource {"uri": "lq://event/1%3A1"}' 'read_resource {"uri": "lq://event/9:9"}' \
+        'read_resource {"uri": "lq://run/build:~1"}' 'read_resource {"uri": "lq://event/1%3A1"}' 'read_resource {"uri": "lq://event/9:9"}' \
         'get_prompt {"name": "fix-errors", "arguments": {"run": "1"}}' \
         'get_prompt {"name": "summarize-run", "arguments": {}}' \
         'get_prompt {"name": "investigate-flaky", "arguments": {}}' \
@@ -158,9 +165,10 @@ test_sdk_resources_and_prompts() {
 import json, sys
 
 answers = [json.loads(line) for line in open(sys.argv[1]).readlines()[1:]]
-status, runs, event, none, fix, summary, flaky, incomplete = answers
+status, runs, run, event, none, fix, summary, flaky, incomplete = answers
 assert len(json.loads(status["contents"][0]["text"])["runs"]) == 1
 assert len(json.loads(runs["contents"][0]["text"])["runs"]) == 2
+assert json.loads(run["contents"][0]["text"])["run"]["run_id"] == 1
 assert json.loads(event["contents"][0]["text"])["event"]["ref"] == "1:1"
 assert event["contents"][0]["uri"] == "lq://event/1%3A1"
 assert none["error"] == -32602, none
