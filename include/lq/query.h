@@ -110,6 +110,19 @@ LQ_CHECK enum lq_status lq_query_find(struct lq_query *query, const char *text, 
                                       struct lq_error *err);
 void lq_ref_release(struct lq_ref *ref);
 
+/* A column of run files, for listings. Texts are static. */
+struct lq_column_info {
+    const char *name, *type; /* in SQL */
+    const char *rows;        /* where it is not NULL: all, run, event */
+    const char *text;        /* what it holds */
+};
+/* In their order. Borrowed, static. */
+const struct lq_column_info *lq_columns(size_t *n_columns);
+
+/* The views and macros as SQL for any DuckDB, over the run files at `path`: a folder or a file. With
+ * `store` runs are called ns/proj@host:5, else 5. The caller's. */
+char *lq_schema_sql(const char *path, bool store);
+
 /* A piece of line number `line` (from 1), without its newline; borrowed for the call. Long lines
  * come in several pieces, of which the last has `ends`. */
 typedef enum lq_status lq_log_line_fn(void *ctx, int64_t line, struct lq_str piece, bool ends);

@@ -8,7 +8,8 @@ extern const struct lq_command lq_cmd_watch;
 extern const struct lq_command lq_cmd_status, lq_cmd_last, lq_cmd_errors, lq_cmd_warnings;
 extern const struct lq_command lq_cmd_events, lq_cmd_summary, lq_cmd_history, lq_cmd_info;
 extern const struct lq_command lq_cmd_output, lq_cmd_event, lq_cmd_context, lq_cmd_diff;
-extern const struct lq_command lq_cmd_query, lq_cmd_sql;
+extern const struct lq_command lq_cmd_query, lq_cmd_filter, lq_cmd_sql, lq_cmd_schema;
+extern const struct lq_command lq_cmd_formats, lq_cmd_inspect;
 extern const struct lq_command lq_cmd_sync, lq_cmd_prune, lq_cmd_clean, lq_cmd_doctor;
 extern const struct lq_command lq_cmd_ci, lq_cmd_report, lq_cmd_annotate;
 extern const struct lq_command lq_cmd_docs, lq_cmd_serve;
@@ -35,9 +36,13 @@ const struct lq_command *const lq_commands[] = {
     &lq_cmd_output,
     &lq_cmd_event,
     &lq_cmd_context,
+    &lq_cmd_inspect,
     &lq_cmd_diff,
     &lq_cmd_query,
+    &lq_cmd_filter,
     &lq_cmd_sql,
+    &lq_cmd_schema,
+    &lq_cmd_formats,
     &lq_cmd_sync,
     &lq_cmd_prune,
     &lq_cmd_clean,

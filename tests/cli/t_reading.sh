@@ -189,7 +189,7 @@ test_every_format_gives_the_same_rows() {
         run lq "${words[@]}" -O saved.parquet
         expect_rc 0
         expect_stdout </dev/null
-        lq sql --csv "SELECT $key FROM 'saved.parquet'" | sed 1d >parquet.txt
+        lq sql --csv "SELECT \"$key\" FROM 'saved.parquet'" | sed 1d >parquet.txt
         rm saved.parquet
         for format in json jsonl csv markdown table; do
             run lq "${words[@]}" -o "$format"
@@ -233,9 +233,105 @@ ref record info 1
 line lines output 1
 line lines context 1:2 -n 9
 ref 1 query -s ref,message
+ref 1 filter severity=error
+count 1 filter -c severity=error
+ref record inspect 1:1
+column 1 schema
+format 1 formats
 ref 1 query
 run_id 1 sql 'SELECT run_id FROM lq_runs ORDER BY 1'
 END
+}
+
+test_filter() {
+    three_runs
+    while read -r want words; do
+        eval "words=($words)"
+        run lq filter "${words[@]}" --csv
+        expect_rc 0
+        got=$(sed '1d; s/,.*//' "$state/out" | tr '\n' ' ')
+        [[ "$got" == "${want//+/ }" || $want$got == - ]] || fail "$got, not $want: ${words[*]}"
+    done <<'END'
+3:1+3:2+1:1+1:3+ severity=error
+1:2+ severity=warning,note
+1:2+ -v severity=error
+1:2+ severity!=error
+3:1+1:1+ code=-Wx
+3:2+1:2+1:3+ code=
+3:2+ message~brand 'severity=error'
+- message~BRAND
+3:2+ message~BRAND -i
+1:1+1:2+1:3+ 1
+1:3+ build:~1 file=c.c
+3:1+1:1+ message!~"no such" -n 0 -v
+- message='%' name=build
+- "message=x' OR '1'='1"
+END
+    run lq f -c severity=error --csv
+    expect_stdout <<'END'
+count
+4
+END
+    run lq f -c one.log severity~err --csv
+    expect_stdout <<'END'
+count
+2
+END
+    run lq f severty=error
+    expect_rc 2
+    expect_stderr <<'END'
+lq: unknown key 'severty': did you mean 'severity'?
+END
+    run lq f severity=error nobody
+    expect_rc 1
+}
+
+test_schema_and_formats() {
+    three_runs
+    run lq schema --csv
+    expect_in_stdout 'error_fingerprint,VARCHAR,event,'
+    run lq formats --jsonl
+    expect_in_stdout '"format": "pytest"'
+    run lq schema --sql
+    expect_rc 0
+    cp "$state/out" local.sql
+    run lq schema --sql -d .lq/logs
+    cp "$state/out" store.sql
+    need duckdb
+    expect test "$(duckdb -init local.sql -csv -noheader -c "SELECT ref FROM lq_errors(1)" 2>/dev/null)" = 3:1
+    expect test "$(duckdb -init store.sql -csv -noheader -c "SELECT ref FROM lq_errors(1)" 2>/dev/null)" = acme/rocket@testhost:3:1
+}
+
+test_inspect() {
+    three_runs
+    seq 20 | sed 's/^/line /' >n.c
+    git add n.c
+    git commit -qm 'Add n.c'
+    run lq inspect 3:2 -n 1
+    expect_rc 0
+    expect_in_stdout 'location      n.c:9:2'
+    expect_in_stdout '>       9 line 9'
+    expect_in_stdout 'Add n.c'
+    expect_in_stdout 'Seen in:'
+    run lq inspect 1:1 --json
+    python3 -c 'import json, sys
+row, = json.load(open(sys.argv[1]))
+assert row["source_lines"] is None and row["blame"] is None, row
+assert [seen["ref"] for seen in row["history"]] == ["3:1", "1:1"], row' "$state/out" || fail "other facts"
+    # What a log names outside of the project is not opened; nor is what is no file.
+    mkfifo p.c
+    ln -s /etc/passwd link.c
+    printf '%s\n' "/etc/passwd:1:1: error: x" "../../../../../etc/passwd:1:1: error: y" \
+        "p.c:1:1: error: z" "link.c:1:1: error: w" >evil.log
+    lq run -q -n evil cat evil.log 2>/dev/null
+    for event in 1 2 3 4; do
+        run timeout 60 lq inspect "evil:$event" --json
+        expect_rc 0
+        expect_in_stdout '"source_lines": null'
+        expect_not_in_stdout 'root:'
+    done
+    run lq inspect 1
+    expect_rc 1
 }
 
 test_saving() {

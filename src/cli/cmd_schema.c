@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* lq schema, lq formats: what can be asked about, and what can be read. */
+#include "base/file.h"
+#include "cli/cli.h"
+#include <lq/format.h>
+
+struct schema_args {
+    bool sql;
+};
+
+static const struct lq_opt schema_opts[] = {
+    LQ_OPT(struct schema_args, sql, 0, "sql", NULL,
+           "the views and macros instead, for any DuckDB over the same runs"),
+    LQ_OPT_END,
+};
+
+static enum lq_status print_sql(struct lq_cli *cli, struct lq_error *err)
+{
+    const struct lq_scope *scope = &cli->scope;
+    LQ_CLEANUP(lq_free) char *logs = NULL;
+    LQ_CLEANUP(lq_free) char *sql = NULL;
+
+    if (!scope->data && !scope->global) {
+        if (!cli->has_project)
+            LQ_TRY(lq_cli_open_project(cli, err));
+        logs = lq_path_join(cli->project.lq_dir, "logs");
+    }
+    sql = lq_schema_sql(logs ? logs : scope->data ? scope->data : scope->store, !logs);
+    return fputs(sql, cli->out) < 0 ? lq_error_set(err, LQ_IO, "cannot write standard output")
+                                    : LQ_OK;
+}
+
+static enum lq_status schema_main(struct lq_cli *cli, const void *argp, struct lq_error *err)
+{
+    static const struct lq_cli_column columns[] = {
+        { "column", "VARCHAR" }, { "type", "VARCHAR" }, { "rows", "VARCHAR" }, { "text", "VARCHAR" }
+    };
+    static const char *const flexible[] = { "text", NULL };
+    const struct schema_args *args = argp;
+    LQ_CLEANUP(lq_cli_list_free) struct lq_cli_list *list = NULL;
+    size_t count;
+    const struct lq_column_info *infos = lq_columns(&count);
+
+    if (args->sql && cli->format != LQ_OUT_TABLE)
+        return lq_error_set(err, LQ_USAGE, "--sql is printed as it is: it goes without -o and -O");
+    if (args->sql)
+        return print_sql(cli, err);
+    LQ_TRY(lq_cli_list_new(&list, cli, columns, LQ_COUNT(columns), flexible, err));
+    for (size_t i = 0; i < count; i++)
+        LQ_TRY(lq_cli_list_add(
+            list,
+            (const struct lq_value[]){ lq_value_text(infos[i].name), lq_value_text(infos[i].type),
+                                       lq_value_text(infos[i].rows), lq_value_text(infos[i].text) },
+            err));
+    return lq_cli_list_finish(list, err);
+}
+
+static const struct lq_opt formats_opts[] = { LQ_OPT_END };
+
+static enum lq_status formats_main(struct lq_cli *cli, const void *argp, struct lq_error *err)
+{
+    static const struct lq_cli_column columns[] = { { "format", "VARCHAR" },
+                                                    { "tool_name", "VARCHAR" },
+                                                    { "description", "VARCHAR" } };
+    static const char *const flexible[] = { "description", NULL };
+    LQ_CLEANUP(lq_cli_list_free) struct lq_cli_list *list = NULL;
+    size_t count;
+    const struct lq_format_info *infos = lq_formats(&count);
+
+    (void)argp;
+    LQ_TRY(lq_cli_list_new(&list, cli, columns, LQ_COUNT(columns), flexible, err));
+    for (size_t i = 0; i < count; i++)
+        LQ_TRY(lq_cli_list_add(list,
+                               (const struct lq_value[]){ lq_value_text(infos[i].name),
+                                                          lq_value_text(infos[i].tool_name),
+                                                          lq_value_text(infos[i].description) },
+                               err));
+    return lq_cli_list_finish(list, err);
+}
+
+const struct lq_command lq_cmd_schema = {
+    .name = "schema",
+    .summary = "list the columns of runs and events, or print the views",
+    .needs = LQ_NEEDS_SCOPE,
+    .opts = schema_opts,
+    .args_size = sizeof(struct schema_args),
+    .main = schema_main,
+};
+
+const struct lq_command lq_cmd_formats = {
+    .name = "formats",
+    .summary = "list the log formats that lq reads",
+    .needs = LQ_NEEDS_SCOPE,
+    .opts = formats_opts,
+    .main = formats_main,
+};
