@@ -197,8 +197,8 @@ static enum lq_status record_command(struct lq_cli *cli, const struct run_args *
                                      const struct job *job, struct lq_recording *recording,
                                      struct lq_error *err)
 {
-    char *const shell_words[] = { (char[]){ "/bin/sh" }, (char[]){ "-c" },
-                                  (char[]){ "--" }, job->command, NULL };
+    char *const shell_words[] = { (char[]){ "/bin/sh" }, (char[]){ "-c" }, (char[]){ "--" },
+                                  job->command, NULL };
     char *const *words = job->shell ? shell_words : args->words;
     const struct lq_capture_opts opts = {
         .argv = words,

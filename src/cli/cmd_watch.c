@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "cli/watch.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <lq/commands.h>
 #include <poll.h>
 #include <signal.h>
@@ -88,6 +89,7 @@ static enum lq_status start_run(const struct session *session, pid_t *pid, struc
 {
     static char lq[] = "lq", run[] = "run", quiet[] = "-q", name[] = "-n", end[] = "--";
     LQ_CLEANUP(lq_free) char **argv = NULL;
+    posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     size_t n = 0, n_words = 0;
     int failure;
@@ -108,7 +110,11 @@ static enum lq_status start_run(const struct session *session, pid_t *pid, struc
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
     posix_spawnattr_setsigmask(&attributes, &session->mask_before);
-    failure = posix_spawn(pid, "/proc/self/exe", NULL, &attributes, argv, environ);
+    /* The keyboard is lq watch's, whose Ctrl-C ends more than the run. */
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    failure = posix_spawn(pid, "/proc/self/exe", &actions, &attributes, argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     return failure ? lq_error_errno(err, failure, "cannot start lq run") : LQ_OK;
 }

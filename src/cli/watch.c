@@ -47,7 +47,8 @@ void lq_changes_release(struct lq_changes *changes)
 static void changes_add(struct lq_changes *changes, char *path, size_t repository_len)
 {
     LQ_GROW(changes->list, changes->count, changes->capacity);
-    changes->list[changes->count++] = (struct lq_change){ path, repository_len };
+    changes->list[changes->count].path = path;
+    changes->list[changes->count++].repository_len = repository_len;
 }
 
 void lq_changes_add(struct lq_changes *changes, const struct lq_change *change)

@@ -204,6 +204,32 @@ interrupted
 END
 }
 
+test_ctrl_c_on_a_terminal() {
+    new_project
+    run timeout 60 python3 - <<'END'
+import os, pty, sys
+
+# During a run, and while it waits.
+for command, until in ("echo started; sleep 600", b"started"), ("true", b"waiting for"):
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execvp("lq", ["lq", "watch", "sh", "-c", command])
+    seen = b""
+    while until not in seen:
+        seen += os.read(fd, 1000)
+    os.write(fd, b"\x03")
+    try:
+        while data := os.read(fd, 1000):
+            seen += data
+    except OSError:
+        pass
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if code != 0:
+        sys.exit("exit status %d: %r" % (code, seen))
+END
+    expect_rc 0
+}
+
 test_a_failing_command_goes_on() {
     new_project
     echo 1 >a.c
