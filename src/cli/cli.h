@@ -80,7 +80,7 @@ void lq_cli_release(struct lq_cli *cli);
 LQ_CHECK enum lq_status lq_cli_open_query(struct lq_cli *cli, struct lq_query **query, bool *empty,
                                           struct lq_error *err);
 
-/* Run one of lq's own queries and print its rows; `flexible` as in lq_out_rows. When `limit` cuts a
+/* Run one of lq's own queries (without LIMIT) and print its rows; `flexible` as in lq_out_rows. When `limit` cuts a
  * table short, a line on stderr says so. */
 LQ_CHECK enum lq_status lq_cli_print_query(struct lq_cli *cli, struct lq_query *query,
                                            const char *sql, const struct lq_value *params,

@@ -279,7 +279,12 @@ enum lq_status lq_cli_print_query(struct lq_cli *cli, struct lq_query *query, co
                                   const struct lq_value *params, size_t n_params,
                                   const char *const *flexible, int64_t limit, struct lq_error *err)
 {
-    return print_rows(cli, query, false, sql, params, n_params, flexible, limit, err);
+    /* One row more than is shown tells that there are more; the engine need not sort the rest. */
+    LQ_CLEANUP(lq_free) char *limited =
+        limit > 0 && limit < INT64_MAX ? lq_format("%s LIMIT %lld", sql, (long long)limit + 1)
+                                       : lq_strdup(sql);
+
+    return print_rows(cli, query, false, limited, params, n_params, flexible, limit, err);
 }
 
 enum lq_status lq_cli_print_sql(struct lq_cli *cli, struct lq_query *query, const char *sql,

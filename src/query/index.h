@@ -33,6 +33,8 @@ char *lq_index_path(const char *root, const char *cache_dir);
 LQ_CHECK enum lq_status lq_index_attach(struct lq_db *db, const char *path, const char *name,
                                         struct lq_file_list *files, bool in_store, bool *attached,
                                         struct lq_error *err);
+/* Read all of an attached index. LQ_SQL: it cannot be read. */
+LQ_CHECK enum lq_status lq_index_verify(struct lq_db *db, const char *name, struct lq_error *err);
 LQ_CHECK enum lq_status lq_index_detach(struct lq_db *db, const char *name, struct lq_error *err);
 
 /*

@@ -425,22 +425,24 @@ static bool lists_everything(const struct lq_scope *scope)
            !scope->source && !scope->since && !scope->until;
 }
 
-/* Do without the indexes: one of them is damaged inside. False when none was in use. */
+/* Do without the indexes that are damaged inside. False when none is: a mistake in somebody's SQL fails at
+ * run time too. */
 static bool forsake_indexes(struct lq_query *query)
 {
     bool any = false;
 
     for (size_t i = 0; i < LQ_COUNT(query->indexes); i++) {
         struct lq_query_index *index = &query->indexes[i];
+        struct lq_error reason = { 0 };
 
-        if (!index->attached)
+        if (!index->attached || lq_index_verify(query->db, index->name, &reason) == LQ_OK)
             continue;
         any = true;
         index->attached = lq_index_detach(query->db, index->name, NULL) != LQ_OK;
-        say_damaged(query, index, "it cannot be read");
+        say_damaged(query, index, reason.message);
+        for (size_t k = 0; k < query->files.count; k++)
+            query->files.files[k].indexed &= query->files.files[k].in_store != index->in_store;
     }
-    for (size_t i = 0; i < query->files.count; i++)
-        query->files.files[i].indexed = false;
     if (any)
         lq_file_list_check(&query->files, &query->scope);
     return any;

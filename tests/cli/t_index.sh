@@ -72,6 +72,16 @@ END
     expect_in_stderr 'is made anew'
 }
 
+test_a_mistake_in_sql_costs_no_index() {
+    many_runs 70
+    answers >/dev/null
+    run lq sql 'SELECT message::int FROM lq_events'
+    expect_rc 1
+    expect_in_stderr 'Conversion Error'
+    expect_not_in_stderr 'made anew'
+    expect test -s .lq/index.duckdb
+}
+
 test_other_version() {
     many_runs 70
     answers >/dev/null
