@@ -1,14 +1,44 @@
 #!/usr/bin/env bash
 # The documents say what the code says.
 cd -- "$(dirname -- "$0")/../.." || exit 1
+build=${LQ_BUILD_ROOT:-$PWD/build}
+number=0 bad=0
 
-bad=0
-if diff <(tools/columns-table src/model/columns.h) \
-    <(sed -n '/^| column | type |/,/^$/p' docs/format.md | sed '/^$/d') | sed 's/^/# /' | grep .; then
-    echo 'not ok 1 - docs/format.md lists the columns of src/model/columns.h'
-    bad=1
+# report NAME PROBLEMS: one TAP line; problems are one a line.
+report() {
+    number=$((number + 1))
+    if [[ -n $2 ]]; then
+        sed 's/^/# /' <<<"$2"
+        echo "not ok $number - $1"
+        bad=1
+    else
+        echo "ok $number - $1"
+    fi
+}
+
+# What man and mandoc complain about in the pages that were built.
+complaints() {
+    local page
+    for page in "$build"/docs/man/*.[1-9]; do
+        LC_ALL=C.UTF-8 MANWIDTH=80 man --warnings -E UTF-8 -l -Tutf8 -Z "$page" 2>&1 >/dev/null |
+            sed "s|^|${page##*/}: |"
+        ! command -v mandoc >/dev/null || mandoc -Tlint -W warning "$page"
+    done
+}
+
+report 'docs/format.md lists the columns of src/model/columns.h' \
+    "$(diff <(tools/columns-table src/model/columns.h) \
+        <(sed -n '/^| column | type |/,/^$/p' docs/format.md | sed '/^$/d') 2>&1)"
+report 'each command has a page, and no page or example an option that is none' \
+    "$(tools/gen-docs --check "$build/lq" docs/man README.md docs/*.md 2>&1)"
+report 'each page is built and installed' \
+    "$(diff <(cd docs/man && ls -- lq-*.md) \
+        <(sed -n "s/^  '\(.*\)',$/lq-\1.md/p" docs/man/meson.build | sort) 2>&1)"
+if command -v man >/dev/null && ls "$build"/docs/man/lq.1 >/dev/null 2>&1; then
+    report 'the pages are clean' "$(complaints)"
 else
-    echo 'ok 1 - docs/format.md lists the columns of src/model/columns.h'
+    number=$((number + 1))
+    echo "ok $number - the pages are clean # SKIP no man"
 fi
-echo 1..1
+echo "1..$number"
 exit "$bad"
