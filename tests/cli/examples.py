@@ -6,14 +6,17 @@
 
 A command stands behind `$ `, and goes on until its quotes are closed. What follows is its output,
 standard error too; `...` stands for any text, alone on a line for any lines. Behind a command,
-`# exit status 1` says how it ends; otherwise it succeeds. Commands of one file follow one another.
+`# exit status 1` says how it ends; otherwise it succeeds. A line `^C` is what the user types when what
+stands before it has come. Commands of one file follow one another.
 What changes from run to run (times, sizes, the home folder, widths of columns) is not compared.
 """
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
+import threading
 
 CHANGING = [
     (r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?Z?)?", "DATE"),
@@ -74,9 +77,22 @@ def blocks(lines):
             yield first, at, command, out
 
 
-def run(command):
-    result = subprocess.run(["bash", "-c", command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
-    return result.returncode, result.stdout.decode(errors="replace").splitlines()
+def run(command, want):
+    """Exit status and lines of the output, with `^C` where that was typed."""
+    before = want[: want.index("^C")] if "^C" in want else None
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    process = subprocess.Popen(["bash", "-c", command], start_new_session=True, **pipes)
+    alarm = threading.Timer(60, os.killpg, (process.pid, signal.SIGKILL))
+    alarm.start()
+    lines = []
+    for line in process.stdout:
+        lines.append(line.decode(errors="replace").rstrip("\r\n"))
+        if before is not None and "^C" not in lines and is_same(before, lines):
+            os.killpg(process.pid, signal.SIGINT)
+            lines.append("^C")
+    code = process.wait()
+    alarm.cancel()
+    return code % 256 if code >= 0 else 128 - code, lines
 
 
 def try_file(path, record):
@@ -85,7 +101,7 @@ def try_file(path, record):
     good, new, done = True, [], 0
     for first, last, command, out in blocks(lines):
         want_code = int((re.search(r"# exit status (\d+)", command) or [0, 0])[1])
-        code, got = run(command)
+        code, got = run(command, lines[out:last])
         new += lines[done:out]
         done = last
         if code == want_code and is_same(lines[out:last], got):
