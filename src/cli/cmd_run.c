@@ -192,13 +192,13 @@ static enum lq_status look_up(struct lq_cli *cli, const struct run_args *args, s
     return enter_root(cli, err);
 }
 
-/* Run the command and record it. */
-static enum lq_status record_command(struct lq_cli *cli, const struct run_args *args,
-                                     const struct job *job, struct lq_recording *recording,
-                                     struct lq_error *err)
+/* Run the command; its log goes to `sinks`. */
+static enum lq_status run_job(const struct run_args *args, const struct job *job,
+                              const struct lq_sink *sinks, size_t n_sinks, struct lq_run *run,
+                              struct lq_error *err)
 {
-    char *const shell_words[] = { (char[]){ "/bin/sh" }, (char[]){ "-c" }, (char[]){ "--" },
-                                  job->command, NULL };
+    char *const shell_words[] = { (char[]){ "/bin/sh" }, (char[]){ "-c" },
+                                  (char[]){ "--" }, job->command, NULL };
     char *const *words = job->shell ? shell_words : args->words;
     const struct lq_capture_opts opts = {
         .argv = words,
@@ -208,15 +208,26 @@ static enum lq_status record_command(struct lq_cli *cli, const struct run_args *
         .on_stderr = wants_report(args),
     };
     struct lq_capture_result result = { 0 };
+    enum lq_status status;
+
+    run->executable_path = lq_find_executable(words[0]);
+    status = lq_capture_command(&opts, sinks, n_sinks, &result, err);
+    take_result(run, &result);
+    return status;
+}
+
+/* Run the command and record it. */
+static enum lq_status record_command(struct lq_cli *cli, const struct run_args *args,
+                                     const struct job *job, struct lq_recording *recording,
+                                     struct lq_error *err)
+{
     struct lq_error failure = { 0 };
     enum lq_status captured, recorded;
     size_t n_sinks;
     const struct lq_sink *sinks = lq_recorder_sinks(recording->recorder, &n_sinks);
 
-    recording->run.executable_path = lq_find_executable(words[0]);
-    captured = lq_capture_command(&opts, sinks, n_sinks, &result, &failure);
-    take_result(&recording->run, &result);
-    cli->exit_code = result.exit_code;
+    captured = run_job(args, job, sinks, n_sinks, &recording->run, &failure);
+    cli->exit_code = recording->run.exit_code;
     recorded = lq_recording_end(recording, err);
     if ((captured != LQ_OK || recorded != LQ_OK) && cli->exit_code == 0)
         cli->exit_code = EXIT_LQ_FAILED;
@@ -228,6 +239,20 @@ static enum lq_status record_command(struct lq_cli *cli, const struct run_args *
     return captured;
 }
 
+/* The system refuses what recording needs (a full disk, say): that must not stop a build. `err`, which
+ * says so, stays for the end. */
+static void run_unrecorded(struct lq_cli *cli, const struct run_args *args, const struct job *job,
+                           struct lq_run *run, struct lq_error *err)
+{
+    struct lq_error failure = { 0 };
+    const enum lq_status status = run_job(args, job, NULL, 0, run, &failure);
+
+    lq_error_prefix(err, "the run is not recorded: ");
+    if (status != LQ_OK)
+        lq_say("%s", failure.message);
+    cli->exit_code = run->exit_code ? run->exit_code : EXIT_LQ_FAILED;
+}
+
 static enum lq_status begin(struct lq_cli *cli, const struct run_args *args, struct job *job,
                             struct lq_recording *recording, struct lq_error *err)
 {
@@ -237,8 +262,8 @@ static enum lq_status begin(struct lq_cli *cli, const struct run_args *args, str
         .keep_excerpt = wants_report(args),
     };
 
-    LQ_TRY(lq_cli_open_project(cli, err));
     cli->exit_code = EXIT_LQ_FAILED;
+    LQ_TRY(lq_cli_open_project(cli, err));
     LQ_TRY(look_up(cli, args, job, err));
     opts.name = job->name;
     opts.command = job->command;
@@ -266,8 +291,10 @@ static enum lq_status check_args(const struct run_args *args, struct lq_error *e
 {
     const char *limit = args->error_limit;
 
-    if (!args->words)
+    if (!args->words || !args->words[0][0])
         return lq_error_set(err, LQ_USAGE, "lq run needs a command");
+    if (args->name && !*args->name)
+        return lq_error_set(err, LQ_USAGE, "--name needs a name");
     if (args->json && args->markdown)
         return lq_error_set(err, LQ_USAGE, "--json and --markdown exclude each other");
     if (!wants_report(args) && (args->warnings || args->summary || limit))
@@ -294,8 +321,10 @@ static enum lq_status run_main(struct lq_cli *cli, const void *argp, struct lq_e
     status = begin(cli, args, &job, &recording, err);
     if (status == LQ_OK)
         status = record_command(cli, args, &job, &recording, err);
+    else if (status == LQ_IO || status == LQ_DENIED || status == LQ_CORRUPT)
+        run_unrecorded(cli, args, &job, run, err);
     if (!recording.recorder) {
-        run->exit_code = cli->exit_code >= 0 ? cli->exit_code : 1;
+        run->exit_code = cli->exit_code;
         run->source_name = run->source_name ? run->source_name : lq_strdup(job.name);
         run->command = run->command ? run->command : lq_strdup(job.command);
         run->completed_at = run->started_at;

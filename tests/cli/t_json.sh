@@ -108,9 +108,9 @@ test_interrupted() {
 
 test_not_recorded() {
     run lq run --json 'echo x'
-    expect_rc 1
+    expect_rc 125
     expect_report 'r["status"] == "error"' 'r["run_id"] is None' '"lq init" in r["error"]' \
-        'r["command"] == "echo x"' 'r["exit_code"] == 1'
+        'r["command"] == "echo x"' 'r["exit_code"] == 125'
     new_project
     run lq run --json --format nonsense true
     expect_rc 125

@@ -301,6 +301,27 @@ ci,capture,warn
 END
 }
 
+test_what_cannot_be_recorded_runs_all_the_same() {
+    new_project
+    mkdir .lq/state.db
+    run lq run echo hello
+    expect_rc 125
+    expect_stdout <<'END'
+hello
+END
+    expect_in_stderr 'lq: the run is not recorded: cannot'
+    run lq run sh -c 'exit 3'
+    expect_rc 3
+}
+
+test_no_command_and_no_name() {
+    new_project
+    run lq run ''
+    expect_rc 2
+    run lq run -n '' true
+    expect_rc 2
+}
+
 test_format() {
     new_project
     run lq run --format nonsense true
@@ -324,7 +345,7 @@ test_no_project() {
     mkdir -p "$HOME/.lq/projects" "$HOME/deep/er"
     cd "$HOME/deep/er" || exit 1
     run lq run true
-    expect_rc 1
+    expect_rc 125
     expect_in_stderr 'lq init'
     [[ ! -e $HOME/.lq/logs ]] || fail "recorded in the central store's folder"
 }
