@@ -56,6 +56,11 @@ offers_also() {
 try() {
     local shell=$1
     need "$shell"
+    # What is offered here does not depend on how busy the machine is.
+    mkdir "$state/bin"
+    printf '#!/bin/sh\nshift\nexec "$@"\n' >"$state/bin/timeout"
+    chmod +x "$state/bin/timeout"
+    PATH=$state/bin:$PATH
     new_project
     lq run -n compile sh -c 'echo "a.c:1:2: error: no"; exit 3' >/dev/null 2>&1 || true
     lq run -q -n '$(touch expanded)' true 2>/dev/null
@@ -75,6 +80,10 @@ try() {
     offers_also "$shell" 'lq errors com' compile
     offers_also "$shell" 'lq context -n 2 ' 1
     offers_also "$shell" 'lq run -q tru' true
+    lq register tune 'make tune' 2>/dev/null
+    offers_also "$shell" 'lq run tu' tune
+    offers "$shell" 'lq unregister tu' tune
+    offers "$shell" 'lq last com' compile
     [[ ! -e expanded ]] || fail "$shell: a name of a run was executed"
     # What belongs to the command that is run is not lq's.
     ! grep -qx -- --no-raw <<<"$("in_$shell" 'lq run make --no')" ||

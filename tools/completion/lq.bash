@@ -2,7 +2,7 @@
 # Made by tools/gen-docs.
 
 # What a command has, what the value of an option is, and what the Nth word of a command is:
-# `words A B`, `files`, `folders`, `runs`, `names`, `command` or `none`.
+# `words A B`, `files`, `folders`, `runs`, `names`, `registered`, `command` or `none`.
 _lq_options() {
     case $1 in
 @options@
@@ -28,6 +28,10 @@ _lq_history() {
         tail -n +2 | grep -E '^[[:alnum:]_.:/@+-]+$' | sort -u
 }
 
+_lq_registered() {
+    timeout 2 lq commands --csv 2>/dev/null </dev/null | tail -n +2 | cut -d, -f 1 | grep -E '^[[:alnum:]_.:/@+-]+$'
+}
+
 # _lq_reply WHAT PREFIX: fill COMPREPLY; a colon in what is typed stays out of it (COMP_WORDBREAKS).
 _lq_reply() {
     local what=${1%% *} words=${1#* } typed=$2 line kept
@@ -35,7 +39,8 @@ _lq_reply() {
     words) ;;
     files) compopt -o filenames 2>/dev/null; words=; mapfile -t COMPREPLY < <(compgen -f -- "$typed") ;;
     folders) compopt -o filenames 2>/dev/null; words=; mapfile -t COMPREPLY < <(compgen -d -- "$typed") ;;
-    command) words=; mapfile -t COMPREPLY < <(compgen -c -- "$typed") ;;
+    command) words=; mapfile -t COMPREPLY < <(compgen -W "$(_lq_registered)" -- "$typed"; compgen -c -- "$typed") ;;
+    registered) words=$(_lq_registered) ;;
     runs) words=$(_lq_history ref; _lq_history source_name) ;;
     names) words=$(_lq_history source_name) ;;
     *) words= ;;

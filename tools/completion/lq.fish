@@ -46,6 +46,9 @@ function __lq_runs
     __lq_history ref
     __lq_history source_name
 end
+function __lq_registered
+    timeout 2 lq commands --csv 2>/dev/null </dev/null | tail -n +2 | cut -d, -f 1 | grep -E '^[[:alnum:]_.:/@+-]+$'
+end
 function __lq_names
     __lq_history source_name
 end
