@@ -36,8 +36,9 @@ struct lq_cli {
     FILE *out; /* where answers go: standard output, or the pager before it */
     enum lq_out_format format;
     const char *save; /* -O: the Parquet file to write, with format LQ_OUT_PARQUET; NULL: none */
-    struct lq_queries *queries; /* of a server, which runs many commands: open queries; NULL: none */
-    bool closed;          /* with `queries`: SQL must reach nothing but the runs, see lq_scope */
+    struct lq_queries
+        *queries;  /* of a server, which runs many commands: open queries; NULL: none */
+    bool closed;   /* with `queries`: SQL must reach nothing but the runs, see lq_scope */
     int exit_code; /* of a command that sets it itself (lq run); -1: by status */
 };
 

@@ -106,9 +106,9 @@ static enum lq_status on_piece(void *ctx, int64_t number, struct lq_str piece, b
 
     if (!lq_lines_gather(&context->lines, piece, ends))
         return LQ_OK;
-    status = lq_lines_add(&context->lines, number,
-                          number >= context->first && number <= context->last,
-                          (struct lq_str){ lq_buf_text(line), line->len }, context->err);
+    status =
+        lq_lines_add(&context->lines, number, number >= context->first && number <= context->last,
+                     (struct lq_str){ lq_buf_text(line), line->len }, context->err);
     lq_lines_next(&context->lines);
     return status;
 }

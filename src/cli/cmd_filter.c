@@ -177,13 +177,12 @@ static enum lq_status filter_main(struct lq_cli *cli, const void *argp, struct l
         LQ_TRY(lq_query_find(query, filter.subject, &ref, err));
     LQ_GROW(filter.params, filter.n_params, filter.capacity);
     filter.params[filter.n_params++] = lq_value_text(ref.file);
-    lq_buf_addf(&sql,
-                "SELECT %s FROM lq_events WHERE %s(%s) AND ($%zu::VARCHAR IS NULL OR file = $%zu)",
-                args->count                    ? "count(*) AS count"
-                : lq_out_is_table(cli->format) ? lq_cli_events_table
-                                               : lq_cli_events_data,
-                args->invert ? "NOT " : "", lq_buf_text(&filter.where), filter.n_params,
-                filter.n_params);
+    lq_buf_addf(
+        &sql, "SELECT %s FROM lq_events WHERE %s(%s) AND ($%zu::VARCHAR IS NULL OR file = $%zu)",
+        args->count                    ? "count(*) AS count"
+        : lq_out_is_table(cli->format) ? lq_cli_events_table
+                                       : lq_cli_events_data,
+        args->invert ? "NOT " : "", lq_buf_text(&filter.where), filter.n_params, filter.n_params);
     if (!args->count)
         lq_buf_adds(&sql, " ORDER BY started_at DESC, run_uid DESC, event_id");
     return lq_cli_print_query(cli, query, lq_buf_text(&sql), filter.params, filter.n_params,

@@ -47,7 +47,8 @@ static const char history_columns[] = "ref, source_name AS run, outcome, " LQ_SQ
                   "git_branch || '@' || left(git_commit, 7) || if(git_dirty, '+', '') AS \"commit\", command";
 const char lq_cli_sql_found[] = FOUND;
 
-#define STATUS "source_name AS run, outcome, " FOUND " AS found, " LQ_SQL_AGE("started_at") " AS started, ref"
+#define STATUS                                                                                     \
+    "source_name AS run, outcome, " FOUND " AS found, " LQ_SQL_AGE("started_at") " AS started, ref"
 static const char status_columns[] = STATUS;
 static const char status_verbose_columns[] =
     STATUS ", round(duration_sec, 1) AS sec, "

@@ -116,8 +116,8 @@ static enum lq_status print_data(struct lq_cli *cli, struct lq_query *query,
     LQ_CLEANUP(lq_free) char *sql = lq_format(
         "SELECT %s, coalesce((SELECT list(e ORDER BY event_id) FROM (SELECT ref, severity, "
         "file_path, line_number, column_number, message, error_code, "
-        "error_fingerprint AS fingerprint, test_name, log_line_start, log_line_end, event_id"
-        ERRORS_OF_RUN " ORDER BY event_id LIMIT $3::BIGINT) e), []) AS errors" FROM_RUN,
+        "error_fingerprint AS fingerprint, test_name, log_line_start, log_line_end, event_id" ERRORS_OF_RUN
+        " ORDER BY event_id LIMIT $3::BIGINT) e), []) AS errors" FROM_RUN,
         data_columns);
     const struct lq_value params[] = { lq_value_text(ref->file), lq_value_text(ref->run_uid),
                                        lq_value_int(limit ? limit : INT64_MAX) };
@@ -142,18 +142,18 @@ static enum lq_status last_main(struct lq_cli *cli, const void *argp, struct lq_
     if (cli->format != LQ_OUT_TABLE)
         return print_data(cli, query, &ref, limit, err);
     LQ_TRY(print_run(cli, query, &ref, err));
-    LQ_TRY(lq_query_run(query, false, sql,
-                        (const struct lq_value[]){ lq_value_text(ref.file),
-                                                   lq_value_text(ref.run_uid) },
-                        2, &rows, err));
+    LQ_TRY(lq_query_run(
+        query, false, sql,
+        (const struct lq_value[]){ lq_value_text(ref.file), lq_value_text(ref.run_uid) }, 2, &rows,
+        err));
     if (lq_rows_is_empty(rows))
         return LQ_OK;
     lq_rows_free(&rows);
     putc('\n', cli->out);
-    return lq_cli_print_query(cli, query, sql,
-                              (const struct lq_value[]){ lq_value_text(ref.file),
-                                                         lq_value_text(ref.run_uid) },
-                              2, flexible, limit, err);
+    return lq_cli_print_query(
+        cli, query, sql,
+        (const struct lq_value[]){ lq_value_text(ref.file), lq_value_text(ref.run_uid) }, 2,
+        flexible, limit, err);
 }
 
 const struct lq_command lq_cmd_info = {

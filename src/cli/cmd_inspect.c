@@ -14,12 +14,12 @@ static const struct lq_opt inspect_opts[] = {
     LQ_OPT_END,
 };
 
-#define SOURCE "from_json($4::VARCHAR, '[{\"line\": \"BIGINT\", \"marked\": \"BOOLEAN\", \"text\": \"VARCHAR\"}]')"
+#define SOURCE                                                                                     \
+    "from_json($4::VARCHAR, '[{\"line\": \"BIGINT\", \"marked\": \"BOOLEAN\", \"text\": \"VARCHAR\"}]')"
 #define BLAME                                                                                      \
-    "from_json($5::VARCHAR, '{\"commit\": \"VARCHAR\", \"author\": \"VARCHAR\", \"date\": "       \
+    "from_json($5::VARCHAR, '{\"commit\": \"VARCHAR\", \"author\": \"VARCHAR\", \"date\": "        \
     "\"VARCHAR\", \"summary\": \"VARCHAR\"}')"
-#define FINGERPRINT                                                                                \
-    "(SELECT error_fingerprint" LQ_SQL_FROM_EVENT ")"
+#define FINGERPRINT "(SELECT error_fingerprint" LQ_SQL_FROM_EVENT ")"
 /* The newest ones are enough to see since when. */
 #define HISTORY_ROWS "20"
 
@@ -42,9 +42,9 @@ static enum lq_status print_rows(struct lq_cli *cli, struct lq_query *query, con
     return lq_out_rows(cli->out, cli->format, rows, flexible, 0, NULL, err);
 }
 
-static enum lq_status print_for_people(struct lq_cli *cli, struct lq_query *query,
-                                       const char *text, const struct lq_ref *ref,
-                                       const struct lq_value params[5], struct lq_error *err)
+static enum lq_status print_for_people(struct lq_cli *cli, struct lq_query *query, const char *text,
+                                       const struct lq_ref *ref, const struct lq_value params[5],
+                                       struct lq_error *err)
 {
     LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
 

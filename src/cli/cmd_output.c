@@ -35,8 +35,8 @@ struct output {
     struct lq_lines lines;
     pcre2_code *regex; /* NULL: every line */
     pcre2_match_data *match;
-    bool as_is;    /* bytes of the log, pieces of lines as they come */
-    bool counting; /* nothing is printed */
+    bool as_is;                  /* bytes of the log, pieces of lines as they come */
+    bool counting;               /* nothing is printed */
     int64_t n_lines, skip, most; /* that were chosen; of them, first ones left out; 0: all */
     struct kept *before;         /* a ring of `around` lines */
     int64_t around, n_before;
@@ -88,8 +88,8 @@ static enum lq_status match_line(struct output *output, int64_t number)
 {
     const struct lq_buf *line = &output->lines.line;
     const struct lq_str text = { lq_buf_text(line), line->len };
-    const int found = pcre2_match(output->regex, (PCRE2_SPTR)text.ptr, text.len, 0, 0,
-                                  output->match, NULL);
+    const int found =
+        pcre2_match(output->regex, (PCRE2_SPTR)text.ptr, text.len, 0, 0, output->match, NULL);
 
     if (found >= 0) {
         output->after = output->around;
@@ -143,9 +143,9 @@ static enum lq_status on_piece(void *ctx, int64_t number, struct lq_str piece, b
     if (output->regex)
         status = match_line(output, number);
     else
-        status = choose(output, number, false,
-                        (struct lq_str){ lq_buf_text(&output->lines.line),
-                                         output->lines.line.len });
+        status =
+            choose(output, number, false,
+                   (struct lq_str){ lq_buf_text(&output->lines.line), output->lines.line.len });
     lq_lines_next(&output->lines);
     return status;
 }
@@ -161,8 +161,8 @@ static enum lq_status compile(struct output *output, const struct output_args *a
 
     if (!args->grep)
         return LQ_OK;
-    output->regex = pcre2_compile((PCRE2_SPTR)args->grep, PCRE2_ZERO_TERMINATED, flags, &code, &at,
-                                  NULL);
+    output->regex =
+        pcre2_compile((PCRE2_SPTR)args->grep, PCRE2_ZERO_TERMINATED, flags, &code, &at, NULL);
     if (!output->regex) {
         pcre2_get_error_message(code, reason, sizeof reason);
         return lq_error_set(err, LQ_USAGE, "bad expression '%s': %s at character %zu", args->grep,

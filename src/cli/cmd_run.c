@@ -197,8 +197,8 @@ static enum lq_status run_job(const struct run_args *args, const struct job *job
                               const struct lq_sink *sinks, size_t n_sinks, struct lq_run *run,
                               struct lq_error *err)
 {
-    char *const shell_words[] = { (char[]){ "/bin/sh" }, (char[]){ "-c" },
-                                  (char[]){ "--" }, job->command, NULL };
+    char *const shell_words[] = { (char[]){ "/bin/sh" }, (char[]){ "-c" }, (char[]){ "--" },
+                                  job->command, NULL };
     char *const *words = job->shell ? shell_words : args->words;
     const struct lq_capture_opts opts = {
         .argv = words,

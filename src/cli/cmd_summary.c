@@ -20,8 +20,7 @@ static const struct lq_opt summary_opts[] = {
     "count(*) FILTER (test_status = 'pass') AS test_pass_count, "                                  \
     "count(*) FILTER (test_status = 'skip') AS test_skip_count, "                                  \
     "count(DISTINCT file) AS run_count"
-#define ORDER                                                                                      \
-    "error_count DESC, warning_count DESC, note_count DESC, tool_name, category"
+#define ORDER "error_count DESC, warning_count DESC, note_count DESC, tool_name, category"
 
 static const char all[] = "SELECT " COUNTS " FROM lq_events WHERE $1::VARCHAR IS NULL OR file = $1 "
                           "GROUP BY tool_name, category ORDER BY " ORDER;

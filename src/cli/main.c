@@ -280,9 +280,9 @@ enum lq_status lq_cli_print_query(struct lq_cli *cli, struct lq_query *query, co
                                   const char *const *flexible, int64_t limit, struct lq_error *err)
 {
     /* One row more than is shown tells that there are more; the engine need not sort the rest. */
-    LQ_CLEANUP(lq_free) char *limited =
-        limit > 0 && limit < INT64_MAX ? lq_format("%s LIMIT %lld", sql, (long long)limit + 1)
-                                       : lq_strdup(sql);
+    LQ_CLEANUP(lq_free) char *limited = limit > 0 && limit < INT64_MAX
+                                            ? lq_format("%s LIMIT %lld", sql, (long long)limit + 1)
+                                            : lq_strdup(sql);
 
     return print_rows(cli, query, false, limited, params, n_params, flexible, limit, err);
 }

@@ -58,7 +58,7 @@ struct lq_opt {
         .kind = _Generic(((type *)NULL)->member,                                                   \
             const char *: LQ_OPT_WORD,                                                             \
             char *const *: LQ_OPT_REST,                                                            \
-            char **: LQ_OPT_WORDS),                                                           \
+            char **: LQ_OPT_WORDS),                                                                \
         .offset = offsetof(type, member),                                                          \
         .name = (long_name),                                                                       \
         .help = (text),                                                                            \

@@ -272,10 +272,10 @@ static const char *colour_of(const char *column, struct lq_str text)
     static const struct {
         const char *word, *colour;
     } words[] = {
-        { "error", "red" },   { "fail", "red" },    { "timeout", "red" },
-        { "new", "red" },     { "warning", "yellow" }, { "warn", "yellow" },
+        { "error", "red" },   { "fail", "red" },           { "timeout", "red" },
+        { "new", "red" },     { "warning", "yellow" },     { "warn", "yellow" },
         { "skip", "yellow" }, { "interrupted", "yellow" }, { "ok", "green" },
-        { "pass", "green" },  { "fixed", "green" }, { "note", "cyan" },
+        { "pass", "green" },  { "fixed", "green" },        { "note", "cyan" },
         { "info", "cyan" },
     };
     bool coloured = false;
@@ -367,8 +367,7 @@ static void say_what_was_cut(struct lq_out *out)
     LQ_CLEANUP(lq_buf_release) struct lq_buf names = LQ_BUF_INIT;
 
     for (size_t i = 0; i < out->n_columns; i++) {
-        if (out->columns[i].widest >
-            scols_column_get_width(scols_table_get_column(out->table, i)))
+        if (out->columns[i].widest > scols_column_get_width(scols_table_get_column(out->table, i)))
             lq_buf_addf(&names, "%s%s", names.len ? ", " : "", out->columns[i].name);
     }
     if (!names.len)
@@ -529,7 +528,7 @@ enum lq_status lq_out_rows(FILE *file, enum lq_out_format format, struct lq_rows
     status = add_rows(out, rows, values, max_rows, more ? more : &unused, err);
     /* What was read before a failure is shown all the same. */
     return lq_out_finish(out, status == LQ_OK ? err : NULL) == LQ_OK || status != LQ_OK ? status
-                                                                                      : LQ_IO;
+                                                                                        : LQ_IO;
 }
 
 /* ---- records ---- */

@@ -3,16 +3,17 @@
 #include "cli/source.h"
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/git.h"
 #include "base/time.h"
 #include "cli/out.h"
 #include <fcntl.h>
 #include <limits.h>
-#include <spawn.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
+/* What asking git may take: a file's history can be long. */
+#define GIT_TIMEOUT_MS 10000
+#define GIT_OUTPUT_BYTES 65536
 
 /* More of a line is not shown. */
 #define LINE_MAX_BYTES 4096
@@ -48,13 +49,20 @@ char *lq_source_find(const char *root, const char *cwd, const char *file_path)
     return found ? found : resolve(real_root, real_root, file_path);
 }
 
+static void close_file(FILE **file)
+{
+    if (*file)
+        fclose(*file);
+}
+
 bool lq_source_lines(const char *path, int64_t first, int64_t last, int64_t marked,
                      struct lq_buf *json)
 {
     /* Between the check and now it could have become a pipe. */
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW);
-    FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
-    LQ_CLEANUP(lq_free) char *line = NULL;
+    LQ_CLEANUP(lq_close) int fd =
+        open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW);
+    LQ_CLEANUP(close_file) FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
+    char *line = NULL;
     size_t capacity = 0;
     int64_t number = 0;
     ssize_t len;
@@ -62,6 +70,7 @@ bool lq_source_lines(const char *path, int64_t first, int64_t last, int64_t mark
 
     if (!file)
         return false;
+    fd = -1; /* the stream's now */
     lq_buf_addc(json, '[');
     while (number < last && (len = getline(&line, &capacity, file)) >= 0) {
         if (++number < first)
@@ -70,40 +79,14 @@ bool lq_source_lines(const char *path, int64_t first, int64_t last, int64_t mark
             len--;
         lq_buf_addf(json, "%s{\"line\": %lld, \"marked\": %s, \"text\": ", any ? ", " : "",
                     (long long)number, number == marked ? "true" : "false");
-        lq_out_add_json(json, (struct lq_str){ line, len < LINE_MAX_BYTES ? (size_t)len
-                                                                          : LINE_MAX_BYTES });
+        lq_out_add_json(
+            json, (struct lq_str){ line, len < LINE_MAX_BYTES ? (size_t)len : LINE_MAX_BYTES });
         lq_buf_addc(json, '}');
         any = true;
     }
     lq_buf_addc(json, ']');
-    fclose(file);
+    free(line);
     return number >= marked;
-}
-
-/* What a program prints, if it ends well. */
-static bool read_command(char *const argv[], struct lq_buf *output)
-{
-    posix_spawn_file_actions_t actions;
-    char chunk[4096];
-    int ends[2], status = 0;
-    pid_t pid = 0;
-    ssize_t len;
-
-    if (pipe2(ends, O_CLOEXEC) != 0)
-        return false;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-    if (posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ) != 0)
-        pid = 0;
-    posix_spawn_file_actions_destroy(&actions);
-    close(ends[1]);
-    while (pid != 0 && (len = read(ends[0], chunk, sizeof chunk)) > 0)
-        lq_buf_add(output, chunk, (size_t)len);
-    close(ends[0]);
-    return pid != 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
-           WEXITSTATUS(status) == 0;
 }
 
 /* What follows `key` on a line of its own of git's porcelain; empty when nothing does. */
@@ -126,20 +109,13 @@ bool lq_source_blame(const char *path, int64_t line, struct lq_buf *json)
     LQ_CLEANUP(lq_buf_release) struct lq_buf output = LQ_BUF_INIT;
     LQ_CLEANUP(lq_free) char *range = lq_format("-L%lld,%lld", (long long)line, (long long)line);
     LQ_CLEANUP(lq_free) char *folder = lq_strdup(path);
-    char *const argv[] = { (char[]){ "git" },
-                           (char[]){ "-C" },
-                           folder,
-                           (char[]){ "blame" },
-                           (char[]){ "--porcelain" },
-                           range,
-                           (char[]){ "--" },
-                           (char *)(uintptr_t)lq_path_base(path),
-                           NULL };
+    const char *const args[] = { "blame", "--porcelain", range, "--", lq_path_base(path), NULL };
     const char *text;
     char date[28];
 
     *strrchr(folder, '/') = '\0';
-    if (!read_command(argv, &output))
+    if (!lq_git_output(folder, args, (struct lq_str){ 0 }, GIT_TIMEOUT_MS, GIT_OUTPUT_BYTES,
+                       &output))
         return false;
     text = lq_buf_text(&output);
     lq_time_rfc3339(strtoll(value_of(text, "author-time ").ptr, NULL, 10) * LQ_US_PER_SECOND, date);

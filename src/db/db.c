@@ -219,7 +219,8 @@ static struct reading reading(duckdb_type type)
     case DUCKDB_TYPE_TIMESTAMP_TZ:
         return (struct reading){
             /* NULL for what a damaged file may hold: times that no calendar has. */
-            "TRY(strftime(%s AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ'))" };
+            "TRY(strftime(%s AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ'))"
+        };
     default:
         return (struct reading){ "CAST(%s AS VARCHAR)" };
     }
@@ -361,8 +362,9 @@ static const char *explained(const char *sql)
     if (strncasecmp(at, "analyze", 7) == 0)
         at += 7 + strspn(at + 7, spaces);
     if (*at == '(') {
-        const char *end = at + 1 + strspn(at + 1, "abcdefghijklmnopqrstuvwxyz"
-                                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ_, \t\r\n");
+        const char *end = at + 1 +
+                          strspn(at + 1, "abcdefghijklmnopqrstuvwxyz"
+                                         "ABCDEFGHIJKLMNOPQRSTUVWXYZ_, \t\r\n");
 
         at = *end == ')' ? end + 1 : at;
     }
@@ -384,8 +386,9 @@ static enum lq_status check_is_query(struct lq_db *db, const char *sql, struct l
     if (rest)
         LQ_TRY(parse_error(db, rest, &rest_kind, err));
     if (!rest || rest_kind)
-        return lq_error_set(err, LQ_BAD_INPUT, "only queries are allowed: SELECT, FROM, WITH, "
-                                               "DESCRIBE, EXPLAIN");
+        return lq_error_set(err, LQ_BAD_INPUT,
+                            "only queries are allowed: SELECT, FROM, WITH, "
+                            "DESCRIBE, EXPLAIN");
     return LQ_OK;
 }
 

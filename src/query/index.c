@@ -80,12 +80,11 @@ enum lq_status lq_index_detach(struct lq_db *db, const char *name, struct lq_err
 
 enum lq_status lq_index_verify(struct lq_db *db, const char *name, struct lq_error *err)
 {
-    LQ_CLEANUP(lq_free) char *sql =
-        lq_format("CREATE OR REPLACE TEMP TABLE lq_verified AS "
-                  "SELECT max(hash(COLUMNS(*))) FROM %s.runs;"
-                  "CREATE OR REPLACE TEMP TABLE lq_verified AS "
-                  "SELECT max(hash(COLUMNS(*))) FROM %s.events",
-                  name, name);
+    LQ_CLEANUP(lq_free) char *sql = lq_format("CREATE OR REPLACE TEMP TABLE lq_verified AS "
+                                              "SELECT max(hash(COLUMNS(*))) FROM %s.runs;"
+                                              "CREATE OR REPLACE TEMP TABLE lq_verified AS "
+                                              "SELECT max(hash(COLUMNS(*))) FROM %s.events",
+                                              name, name);
 
     return lq_db_script(db, sql, err);
 }

@@ -304,8 +304,8 @@ static enum lq_status count_runs(struct lq_query *query, struct lq_error *err)
     LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
     bool more;
 
-    LQ_TRY(lq_db_query(query->db, LQ_DB_ANY, "SELECT count(*) FROM lq_run_rows", NULL, 0, &rows,
-                       err));
+    LQ_TRY(
+        lq_db_query(query->db, LQ_DB_ANY, "SELECT count(*) FROM lq_run_rows", NULL, 0, &rows, err));
     LQ_TRY(lq_rows_next(rows, &more, err));
     query->n_runs = lq_rows_get_int(rows, 0);
     return LQ_OK;

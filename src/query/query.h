@@ -17,19 +17,19 @@ struct lq_query_index {
 
 struct lq_query {
     struct lq_db *db;
-    struct lq_scope scope; /* texts borrowed from the caller, who keeps them */
+    struct lq_scope scope;             /* texts borrowed from the caller, who keeps them */
     char *local_folder, *store_folder; /* that the files are listed from; NULL: none */
     struct lq_file_list files;
-    uint64_t stamp; /* of the files as they were listed */
-    int n_shares;   /* users beside the first */
-    bool shut;      /* files and network are out of reach now */
+    uint64_t stamp;                   /* of the files as they were listed */
+    int n_shares;                     /* users beside the first */
+    bool shut;                        /* files and network are out of reach now */
     struct lq_query_index indexes[2]; /* of the local runs, of the store */
     bool global_refs;                 /* runs are called ns/proj@host:5 here, not 5 */
     int64_t n_runs;
-    size_t next_file;                 /* of the list, handed out next */
-    struct lq_spill *events;          /* of a log that was parsed directly */
-    int64_t event_id;                 /* of them, handed out last */
-    struct lq_source source;          /* over the files, or over the events */
+    size_t next_file;        /* of the list, handed out next */
+    struct lq_spill *events; /* of a log that was parsed directly */
+    int64_t event_id;        /* of them, handed out last */
+    struct lq_source source; /* over the files, or over the events */
 };
 
 /* Make the views and macros over lq_run_rows and lq_event_rows. */

@@ -275,10 +275,10 @@ test_endless_line() {
     new_project
     # A sanitizer reserves more than any limit that would tell something.
     local limit=2000000
-    (ulimit -v $limit && lq --version) >/dev/null 2>&1 || limit=unlimited
+    (ulimit -v "$limit" && lq --version) >/dev/null 2>&1 || limit=unlimited
     run bash -c '{ head -c 1000000000 /dev/zero | tr "\0" x; printf "\n"
         printf "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\n"; } |
-        (ulimit -v "$0"; exec lq serve)' $limit
+        (ulimit -v "$0"; exec lq serve)' "$limit"
     expect_rc 0
     expect_stdout <<'END'
 {"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"the message is longer than 4194304 bytes"}}

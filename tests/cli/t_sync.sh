@@ -156,6 +156,7 @@ test_home_is_not_set() {
     # Whoever has no HOME has one by the user database; a folder called "~" nobody wants.
     run env -u HOME lq sync --dry-run
     [[ $(<"$state/err") == *" to '/"* ]] || fail "where to? $(<"$state/err")"
+    # shellcheck disable=SC2088 # lq is to expand it
     run env -u HOME lq sync -n '~/here'
     expect_not_in_stderr "$PWD"
 }
