@@ -49,28 +49,22 @@ char *lq_source_find(const char *root, const char *cwd, const char *file_path)
     return found ? found : resolve(real_root, real_root, file_path);
 }
 
-static void close_file(FILE **file)
-{
-    if (*file)
-        fclose(*file);
-}
-
 bool lq_source_lines(const char *path, int64_t first, int64_t last, int64_t marked,
                      struct lq_buf *json)
 {
     /* Between the check and now it could have become a pipe. */
-    LQ_CLEANUP(lq_close) int fd =
-        open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW);
-    LQ_CLEANUP(close_file) FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW);
+    FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
     char *line = NULL;
     size_t capacity = 0;
     int64_t number = 0;
     ssize_t len;
     bool any = false;
 
-    if (!file)
+    if (!file) {
+        lq_close(&fd);
         return false;
-    fd = -1; /* the stream's now */
+    }
     lq_buf_addc(json, '[');
     while (number < last && (len = getline(&line, &capacity, file)) >= 0) {
         if (++number < first)
@@ -86,6 +80,7 @@ bool lq_source_lines(const char *path, int64_t first, int64_t last, int64_t mark
     }
     lq_buf_addc(json, ']');
     free(line);
+    fclose(file);
     return number >= marked;
 }
 

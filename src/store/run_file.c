@@ -163,6 +163,11 @@ static void build_copy(struct lq_buf *sql, const char *path, const struct lq_val
             lq_buf_addf(sql, "e.%s", columns[i].name);
             continue;
         }
+        /* A NULL has no type: as a parameter it would make the engine plan the statement again. */
+        if (values[i].kind == LQ_VALUE_NULL) {
+            lq_buf_addf(sql, "NULL::%s AS %s", columns[i].type, columns[i].name);
+            continue;
+        }
         params[(*n_params)++] = values[i];
         lq_buf_addf(sql,
                     columns[i].rows == RUN ? "$%zu::%s"
