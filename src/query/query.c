@@ -85,6 +85,15 @@ static void add_load(struct lq_buf *sql, const struct lq_query *query, bool any_
                 run_identity);
 }
 
+static size_t count_direct(const struct lq_query *query, bool in_store)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < query->files.count; i++)
+        count += query->files.files[i].in_store == in_store && !query->files.files[i].indexed;
+    return count;
+}
+
 /* Set lq_paths to the files that `relation` lists and that are read directly; whether there are any. */
 static enum lq_status set_paths(struct lq_query *query, const char *relation, bool *any,
                                 struct lq_error *err)
@@ -96,6 +105,9 @@ static enum lq_status set_paths(struct lq_query *query, const char *relation, bo
     LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
     bool more;
 
+    *any = count_direct(query, false) + count_direct(query, true) > 0;
+    if (!*any)
+        return LQ_OK;
     LQ_TRY(lq_db_script(query->db, sql, err));
     LQ_TRY(lq_db_query(query->db, LQ_DB_ANY, "SELECT coalesce(len(getvariable('lq_paths')), 0)",
                        NULL, 0, &rows, err));
@@ -200,6 +212,27 @@ static bool drop_unreadable(struct lq_query *query)
         return false;
     list->count = kept;
     return true;
+}
+
+/* ---- macros ---- */
+
+static enum lq_status add_macros(struct lq_query *query, struct lq_error *err)
+{
+    query->has_macros = true;
+    return lq_db_script(query->db, lq_sql_macros, err);
+}
+
+/* Run a statement; when it asks for a macro, with the macros defined. */
+static enum lq_status ask(struct lq_query *query, enum lq_db_guard guard, const char *sql,
+                          const struct lq_value *params, size_t n_params, struct lq_rows **rows,
+                          struct lq_error *err)
+{
+    enum lq_status status = lq_db_query(query->db, guard, sql, params, n_params, rows, err);
+
+    if (status != LQ_SQL || query->has_macros || strncmp(err->message, "Catalog Error", 13) != 0)
+        return status;
+    LQ_TRY(add_macros(query, err));
+    return lq_db_query(query->db, guard, sql, params, n_params, rows, err);
 }
 
 /* ---- references ---- */
@@ -409,15 +442,6 @@ static enum lq_status attach(struct lq_query *query, struct lq_query_index *inde
     return status;
 }
 
-static size_t count_direct(const struct lq_query *query, bool in_store)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < query->files.count; i++)
-        count += query->files.files[i].in_store == in_store && !query->files.files[i].indexed;
-    return count;
-}
-
 /* Whether the files listed are all that there are, so that others in an index are gone. */
 static bool lists_everything(const struct lq_scope *scope)
 {
@@ -529,8 +553,10 @@ enum lq_status lq_query_open(struct lq_query **out, const struct lq_project *pro
         LQ_TRY(lq_db_script(query->db, "SET threads = 2", err));
     LQ_TRY(load_readable(query, err));
     LQ_TRY(lq_query_add_views(query, err));
-    if (scope->closed)
+    if (scope->closed) {
+        LQ_TRY(add_macros(query, err));
         LQ_TRY(shut(query, err));
+    }
     *out = LQ_TAKE(query);
     return LQ_OK;
 }
@@ -546,12 +572,12 @@ enum lq_status lq_query_run(struct lq_query *query, bool user_sql, const char *s
 {
     const enum lq_db_guard guard = user_sql ? LQ_DB_SELECT : LQ_DB_ANY;
     struct lq_error first = { 0 };
-    enum lq_status status = lq_db_query(query->db, guard, sql, params, n_params, rows, &first);
+    enum lq_status status = ask(query, guard, sql, params, n_params, rows, &first);
 
     if (status == LQ_SQL && !query->shut && !is_statement_error(&first) &&
         (forsake_indexes(query) || drop_unreadable(query))) {
         LQ_TRY(load_readable(query, err));
-        status = lq_db_query(query->db, guard, sql, params, n_params, rows, &first);
+        status = ask(query, guard, sql, params, n_params, rows, &first);
         /* Without the index, the files themselves may be what is damaged. */
         if (status == LQ_SQL && drop_unreadable(query)) {
             LQ_TRY(load_readable(query, err));

@@ -26,6 +26,7 @@ struct lq_query {
     struct lq_query_index indexes[2]; /* of the local runs, of the store */
     bool global_refs;                 /* runs are called ns/proj@host:5 here, not 5 */
     int64_t n_runs;
+    bool has_macros;
     size_t next_file;        /* of the list, handed out next */
     struct lq_spill *events; /* of a log that was parsed directly */
     int64_t event_id;        /* of them, handed out last */
@@ -41,5 +42,7 @@ LQ_CHECK enum lq_status lq_query_add_log_relations(struct lq_query *query, const
 
 /* sql/views.sql */
 extern const char lq_sql_views[];
+/* sql/macros.sql */
+extern const char lq_sql_macros[];
 
 #endif

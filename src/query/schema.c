@@ -64,5 +64,7 @@ char *lq_schema_sql(const char *path, bool store)
     lq_columns_add_select(&sql, true);
     lq_buf_adds(&sql, ")\nWHERE event_id IS NOT NULL;\n\n");
     lq_buf_adds(&sql, lq_sql_views);
+    lq_buf_adds(&sql, "\n");
+    lq_buf_adds(&sql, lq_sql_macros);
     return lq_buf_detach(&sql);
 }
