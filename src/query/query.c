@@ -62,10 +62,8 @@ static void add_indexed(struct lq_buf *sql, const struct lq_query *query, const 
     }
 }
 
-/*
- * Run rows of all files; a run that lies in several counts once, local copies first. An index may hold
- * rows of files that are not in the scope: the join leaves them out.
- */
+/* Run rows of all files. An index may hold rows of files that are not in the scope: the join leaves
+ * them out. */
 static void add_load(struct lq_buf *sql, const struct lq_query *query, bool any_direct)
 {
     lq_buf_adds(sql, "CREATE TEMP TABLE lq_run_rows AS "
@@ -73,16 +71,44 @@ static void add_load(struct lq_buf *sql, const struct lq_query *query, bool any_
     lq_columns_add_select(sql, any_direct);
     lq_buf_adds(sql, ") WHERE event_id IS NULL AND (run_uid IS NOT NULL OR run_id IS NOT NULL)");
     add_indexed(sql, query, "runs");
-    lq_buf_adds(sql, ") r JOIN lq_files f USING (file) WHERE "
-                     "($1::VARCHAR IS NULL OR namespace = $1) AND "
-                     "($2::VARCHAR IS NULL OR project = $2) AND "
-                     "($3::VARCHAR IS NULL OR hostname = $3) AND "
-                     "($4::VARCHAR IS NULL OR source_type = $4) AND "
-                     "($5::VARCHAR IS NULL OR source_name = $5) AND "
-                     "($6::TIMESTAMPTZ IS NULL OR started_at >= $6) AND "
-                     "($7::TIMESTAMPTZ IS NULL OR started_at < $7) ");
-    lq_buf_addf(sql, "QUALIFY row_number() OVER (PARTITION BY %s ORDER BY place, file) = 1",
-                run_identity);
+    lq_buf_adds(sql, ") r JOIN lq_files f USING (file) WHERE true");
+}
+
+static struct lq_value time_or_null(int64_t time)
+{
+    return time ? lq_value_time(time) : (struct lq_value){ .kind = LQ_VALUE_NULL };
+}
+
+#define MAX_FILTERS 7
+
+/* Append the filters that are set. (One that is not, as a NULL parameter, would make the engine plan
+ * the statement again.) */
+static size_t add_filters(struct lq_buf *sql, const struct lq_scope *scope, struct lq_value *params)
+{
+    const struct {
+        const char *condition; /* over $%zu */
+        struct lq_value value;
+    } filters[] = {
+        { "namespace = $%zu::VARCHAR", lq_value_text(scope->namespace_) },
+        { "project = $%zu::VARCHAR", lq_value_text(scope->project) },
+        { "hostname = $%zu::VARCHAR", lq_value_text(scope->hostname) },
+        { "source_type = $%zu::VARCHAR", lq_value_text(scope->source) },
+        { "source_name = $%zu::VARCHAR", lq_value_text(scope->name) },
+        { "started_at >= $%zu::TIMESTAMPTZ", time_or_null(scope->since) },
+        { "started_at < $%zu::TIMESTAMPTZ", time_or_null(scope->until) },
+    };
+    size_t n_params = 0;
+
+    for (size_t i = 0; i < LQ_COUNT(filters); i++) {
+        const char *number = strstr(filters[i].condition, "%zu");
+
+        if (filters[i].value.kind == LQ_VALUE_NULL)
+            continue;
+        params[n_params++] = filters[i].value;
+        lq_buf_addf(sql, " AND %.*s%zu%s", (int)(number - filters[i].condition),
+                    filters[i].condition, n_params, number + 3);
+    }
+    return n_params;
 }
 
 static size_t count_direct(const struct lq_query *query, bool in_store)
@@ -116,20 +142,10 @@ static enum lq_status set_paths(struct lq_query *query, const char *relation, bo
     return LQ_OK;
 }
 
-static struct lq_value time_or_null(int64_t time)
-{
-    return time ? lq_value_time(time) : (struct lq_value){ .kind = LQ_VALUE_NULL };
-}
-
 static enum lq_status load_runs(struct lq_query *query, struct lq_error *err)
 {
-    const struct lq_scope *scope = &query->scope;
-    const struct lq_value params[] = {
-        lq_value_text(scope->namespace_), lq_value_text(scope->project),
-        lq_value_text(scope->hostname),   lq_value_text(scope->source),
-        lq_value_text(scope->name),       time_or_null(scope->since),
-        time_or_null(scope->until),
-    };
+    struct lq_value params[MAX_FILTERS];
+    size_t n_params;
     LQ_CLEANUP(lq_buf_release) struct lq_buf sql = LQ_BUF_INIT;
     bool any_direct;
 
@@ -139,7 +155,8 @@ static enum lq_status load_runs(struct lq_query *query, struct lq_error *err)
                         err));
     LQ_TRY(set_paths(query, "lq_files", &any_direct, err));
     add_load(&sql, query, any_direct);
-    return lq_db_exec(query->db, lq_buf_text(&sql), params, LQ_COUNT(params), err);
+    n_params = add_filters(&sql, &query->scope, params);
+    return lq_db_exec(query->db, lq_buf_text(&sql), params, n_params, err);
 }
 
 /* ---- damaged files ---- */
@@ -332,22 +349,40 @@ static enum lq_status add_event_rows(struct lq_query *query, struct lq_error *er
     return lq_db_script(query->db, lq_buf_text(&sql), err);
 }
 
-static enum lq_status count_runs(struct lq_query *query, struct lq_error *err)
+/* Count the runs; `*n_copies` of them are there twice. */
+static enum lq_status count_runs(struct lq_query *query, int64_t *n_copies, struct lq_error *err)
 {
+    LQ_CLEANUP(lq_free) char *sql =
+        lq_format("SELECT count(*), count(DISTINCT %s) FROM lq_run_rows", run_identity);
     LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
     bool more;
 
-    LQ_TRY(
-        lq_db_query(query->db, LQ_DB_ANY, "SELECT count(*) FROM lq_run_rows", NULL, 0, &rows, err));
+    LQ_TRY(lq_db_query(query->db, LQ_DB_ANY, sql, NULL, 0, &rows, err));
     LQ_TRY(lq_rows_next(rows, &more, err));
-    query->n_runs = lq_rows_get_int(rows, 0);
+    query->n_runs = lq_rows_get_int(rows, 1);
+    *n_copies = lq_rows_get_int(rows, 0) - query->n_runs;
     return LQ_OK;
+}
+
+/* A run that lies in several places counts once: local copies stay, then the first by path. */
+static enum lq_status drop_copies(struct lq_query *query, struct lq_error *err)
+{
+    LQ_CLEANUP(lq_free) char *sql =
+        lq_format("DELETE FROM lq_run_rows WHERE rowid NOT IN (SELECT rowid FROM lq_run_rows "
+                  "QUALIFY row_number() OVER (PARTITION BY %s ORDER BY place, file) = 1)",
+                  run_identity);
+
+    return lq_db_script(query->db, sql, err);
 }
 
 static enum lq_status load(struct lq_query *query, struct lq_error *err)
 {
+    int64_t n_copies;
+
     LQ_TRY(load_runs(query, err));
-    LQ_TRY(count_runs(query, err));
+    LQ_TRY(count_runs(query, &n_copies, err));
+    if (n_copies > 0)
+        LQ_TRY(drop_copies(query, err));
     if (query->global_refs)
         LQ_TRY(name_runs_globally(query, err));
     return add_event_rows(query, err);
