@@ -29,6 +29,9 @@ complaints() {
 report 'docs/format.md lists the columns of src/model/columns.h' \
     "$(diff <(tools/columns-table src/model/columns.h) \
         <(sed -n '/^| column | type |/,/^$/p' docs/format.md | sed '/^$/d') 2>&1)"
+report 'docs/formats.md lists the formats that lq knows' \
+    "$(diff <(tools/formats-page "$build/lq") <(sed '/^## Accuracy/,$d' docs/formats.md |
+        sed -e :a -e '/^\n*$/{$d;N;ba' -e '}') 2>&1)"
 report 'each command has a page, and no page or example an option that is none' \
     "$(tools/gen-docs --check "$build/lq" docs/man README.md docs/*.md 2>&1)"
 report 'what is wrong in them would be found' "$(
