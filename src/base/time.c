@@ -49,8 +49,11 @@ void lq_time_rfc3339(int64_t time, char text[static 28])
 {
     const struct tm parts = utc(time);
     const int64_t micros = ((time % LQ_US_PER_SECOND) + LQ_US_PER_SECOND) % LQ_US_PER_SECOND;
-    const size_t len = strftime(text, 28, "%Y-%m-%dT%H:%M:%S", &parts);
+    size_t len = 4;
 
+    /* strftime's %Y does not pad years before 1000. */
+    snprintf(text, 28, "%04d", (parts.tm_year + 1900) % 10000);
+    len += strftime(text + len, 28 - len, "-%m-%dT%H:%M:%S", &parts);
     snprintf(text + len, 28 - len, ".%06dZ", (int)micros);
 }
 

@@ -18,7 +18,7 @@ int64_t lq_time_monotonic(void);
 void lq_time_date(int64_t time, char text[static 11]);
 /* "143022", as in run file names */
 void lq_time_hhmmss(int64_t time, char text[static 7]);
-/* "2025-01-15T14:30:22.123456Z" (RFC 3339) */
+/* "2025-01-15T14:30:22.123456Z" (RFC 3339); of the years 0 to 9999 */
 void lq_time_rfc3339(int64_t time, char text[static 28]);
 /*
  * Read a point in time as people write it: "2025-01-15", "2025-01-15T14:30[:22[.123456]][Z]" (UTC;

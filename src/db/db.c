@@ -2,6 +2,7 @@
 /* Opening the engine, running statements, reading rows. */
 #include "db/db.h"
 #include "base/alloc.h"
+#include "base/time.h"
 #include "db/engine.h"
 #include <ctype.h>
 
@@ -194,6 +195,7 @@ static struct reading reading(duckdb_type type)
     switch (type) {
     case DUCKDB_TYPE_BOOLEAN:
     case DUCKDB_TYPE_VARCHAR:
+    case DUCKDB_TYPE_TIMESTAMP_TZ:
         return (struct reading){ 0 };
     case DUCKDB_TYPE_TINYINT:
     case DUCKDB_TYPE_SMALLINT:
@@ -216,11 +218,6 @@ static struct reading reading(duckdb_type type)
     case DUCKDB_TYPE_ARRAY:
     case DUCKDB_TYPE_UNION:
         return (struct reading){ "CAST(to_json(%s) AS VARCHAR)", .json = true };
-    case DUCKDB_TYPE_TIMESTAMP_TZ:
-        return (struct reading){
-            /* NULL for what a damaged file may hold: times that no calendar has. */
-            "TRY(strftime(%s AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ'))"
-        };
     default:
         return (struct reading){ "CAST(%s AS VARCHAR)" };
     }
@@ -237,6 +234,7 @@ struct lq_rows {
         char *name;
         duckdb_type type;
         struct reading reading;
+        char time[28]; /* of the row, as text */
         void *data; /* of the chunk */
         uint64_t *validity;
     } *columns;
@@ -459,9 +457,22 @@ static struct lq_value text_value(const struct column *column, idx_t row)
     };
 }
 
+/* RFC 3339 has four digits for the year; NULL for what a damaged file may hold besides. */
+static struct lq_value time_value(struct column *column, idx_t row)
+{
+    static const int64_t first = INT64_C(-62167219200) * LQ_US_PER_SECOND; /* the year 0 */
+    static const int64_t end = INT64_C(253402300800) * LQ_US_PER_SECOND;   /* the year 10000 */
+    const int64_t time = ((int64_t *)column->data)[row];
+
+    if (time < first || time >= end)
+        return (struct lq_value){ .kind = LQ_VALUE_NULL };
+    lq_time_rfc3339(time, column->time);
+    return lq_value_text(column->time);
+}
+
 struct lq_value lq_rows_get(const struct lq_rows *rows, size_t index)
 {
-    const struct column *column = &rows->columns[index];
+    struct column *column = &rows->columns[index];
     const idx_t row = rows->row;
 
     if (column->validity && !(column->validity[row / 64] >> (row % 64) & 1))
@@ -488,6 +499,8 @@ struct lq_value lq_rows_get(const struct lq_rows *rows, size_t index)
                                   .real = (double)((float *)column->data)[row] };
     case DUCKDB_TYPE_DOUBLE:
         return (struct lq_value){ .kind = LQ_VALUE_DOUBLE, .real = ((double *)column->data)[row] };
+    case DUCKDB_TYPE_TIMESTAMP_TZ:
+        return time_value(column, row);
     default:
         return text_value(column, row);
     }
