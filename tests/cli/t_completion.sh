@@ -22,7 +22,7 @@ in_zsh() {
     zsh -f -c '
         zmodload zsh/zpty
         zpty shell zsh -f -i
-        zpty -w shell "PROMPT= fpath=($1 \$fpath) offers=$3; autoload -U compinit; compinit -D -u"
+        zpty -w shell "PROMPT= fpath=(${(q)1} \$fpath) offers=${(q)3}; autoload -U compinit; compinit -D -u"
         zpty -w shell "compadd() {
             [[ \${@[1,(i)(-|--)]} != *-(O|A|D)\ * ]] || { builtin compadd \"\$@\"; return }
             local -a hits; builtin compadd -A hits \"\$@\"
