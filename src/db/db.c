@@ -235,7 +235,7 @@ struct lq_rows {
         duckdb_type type;
         struct reading reading;
         char time[28]; /* of the row, as text */
-        void *data; /* of the chunk */
+        void *data;    /* of the chunk */
         uint64_t *validity;
     } *columns;
 };
