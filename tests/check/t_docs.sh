@@ -1,20 +1,7 @@
 #!/usr/bin/env bash
 # The documents say what the code says.
-cd -- "$(dirname -- "$0")/../.." || exit 1
+. "$(dirname -- "$0")/lib.sh"
 build=${LQ_BUILD_ROOT:-$PWD/build}
-number=0 bad=0
-
-# report NAME PROBLEMS: one TAP line; problems are one a line.
-report() {
-    number=$((number + 1))
-    if [[ -n $2 ]]; then
-        sed 's/^/# /' <<<"$2"
-        echo "not ok $number - $1"
-        bad=1
-    else
-        echo "ok $number - $1"
-    fi
-}
 
 # What man and mandoc complain about in the pages that were built.
 complaints() {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Each room includes only the rooms below it, and nothing in the tree names a private path.
-cd -- "$(dirname -- "$0")/../.." || exit 1
+. "$(dirname -- "$0")/lib.sh"
 
 # room: what it may include besides itself, <lq/...> and the system. docs/architecture.md says why.
 declare -A may=(
@@ -15,19 +15,6 @@ declare -A may=(
     [sync]='base model parse capture project db store'
     [cli]='base'
 )
-number=0 bad=0
-
-# report NAME PROBLEMS: one TAP line; problems are one a line.
-report() {
-    number=$((number + 1))
-    if [[ -n $2 ]]; then
-        sed 's/^/# /' <<<"$2"
-        echo "not ok $number - $1"
-        bad=1
-    else
-        echo "ok $number - $1"
-    fi
-}
 
 for path in src/*/; do
     room=$(basename "$path")
