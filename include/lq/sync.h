@@ -3,8 +3,8 @@
  * Sync: bring the runs of a project to a central store, byte for byte, each under
  * `namespace=N/project=P/hostname=H/date=D/source=S/NAME.parquet`.
  *
- *     lq_sync_plan_new(&plan, store, "/srv/lq", &err);     what is missing there; touches nothing
- *     lq_sync_apply(plan, &opts, &counts, &err);           leave it out for a dry run
+ *     lq_sync_plan_new(&plan, store, "/srv/lq", &opts, &err);     what is missing there
+ *     lq_sync_apply(plan, &counts, &err);                         leave it out for a dry run
  *     for (size_t i = 0; i < lq_sync_plan_file_count(plan); i++) ... lq_sync_plan_file(plan, i)
  *     lq_sync_plan_free(&plan);
  *
@@ -15,6 +15,7 @@
 
 #include <lq/error.h>
 #include <lq/store.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -49,9 +50,24 @@ struct lq_sync_counts {
     int64_t n_copied_bytes;
 };
 
+/* How a run file comes to a folder. Other kinds of destination know LQ_SYNC_MODE_COPY only. */
+enum lq_sync_mode {
+    LQ_SYNC_MODE_AUTO =
+        0, /* a hard link where the file system and the file's mode allow, else a copy */
+    LQ_SYNC_MODE_COPY,
+    LQ_SYNC_MODE_SYMLINK, /* `hostname=H` is a link to `.lq/logs` */
+};
+
+/* Zero-initialised: defaults. */
 struct lq_sync_opts {
     int64_t now; /* microseconds UTC: stands in state.db as the time of this sync */
-    int threads; /* that copy; 0: two */
+    int threads; /* that bring files there; 0: as many as suit the kind of destination */
+    enum lq_sync_mode mode;
+    bool include_raw; /* raw logs too */
+    bool force; /* plan from a fresh listing of the destination, too, not from state.db alone */
+    /* The variables "NAME=value", NULL behind the last, that credentials and endpoints of a remote
+     * are taken from; NULL: none. Borrowed, for as long as the plan lives. */
+    char *const *environment;
     /* Called from the thread that applies, now and then; may be NULL. */
     void (*progress)(void *ctx, const struct lq_sync_counts *counts);
     void *ctx;
@@ -63,6 +79,7 @@ struct lq_sync_opts {
  * is unknown to state.db (it was deleted, or a backup restored) and must be asked what it is.
  *
  *   store        borrowed, and must outlive the plan
+ *   opts         copied; NULL for defaults
  *   destination  a folder; a relative one is taken from the current folder, and "~" is not
  *                expanded: that is the caller's, who knows the home folder and where it was written.
  *                It need not exist before the first sync.
@@ -73,9 +90,10 @@ struct lq_sync_opts {
  * file system is there than before, or it cannot be read; LQ_DENIED.
  */
 LQ_CHECK enum lq_status lq_sync_plan_new(struct lq_sync_plan **plan, struct lq_store *store,
-                                         const char *destination, struct lq_error *err);
+                                         const char *destination, const struct lq_sync_opts *opts,
+                                         struct lq_error *err);
 
-/* The destination's real path. Borrowed. */
+/* The destination's real path or URL. Borrowed. */
 const char *lq_sync_plan_destination(const struct lq_sync_plan *plan);
 /* Files to sync, sorted by path. Borrowed; what they say changes as the plan is applied. */
 size_t lq_sync_plan_file_count(const struct lq_sync_plan *plan);
@@ -94,7 +112,6 @@ void lq_sync_plan_counts(const struct lq_sync_plan *plan, struct lq_sync_counts 
  * the name `…-RUN8.parquet`: the last eight digits of its uid, which no other run has. A file that
  * fails does not stop the others; its line is in lq_sync_file.error, and the next sync tries again.
  *
- *   opts    borrowed, NULL for defaults
  *   counts  out, may be NULL; set on failure too
  *   err     out, may be NULL: how many failed and, of a single one, why
  *
@@ -102,8 +119,8 @@ void lq_sync_plan_counts(const struct lq_sync_plan *plan, struct lq_sync_counts 
  * even a RUN8 name is taken by other bytes; LQ_CORRUPT: a local file has changed since it was
  * recorded; LQ_NOT_FOUND: a local file is gone, or the destination.
  */
-LQ_CHECK enum lq_status lq_sync_apply(struct lq_sync_plan *plan, const struct lq_sync_opts *opts,
-                                      struct lq_sync_counts *counts, struct lq_error *err);
+LQ_CHECK enum lq_status lq_sync_apply(struct lq_sync_plan *plan, struct lq_sync_counts *counts,
+                                      struct lq_error *err);
 
 /* Free and set to NULL; accepts NULL. */
 void lq_sync_plan_free(struct lq_sync_plan **plan);

@@ -143,7 +143,7 @@ static void check_sync(struct lq_cli *cli, struct doctor *doctor)
         return;
     }
     if (lq_store_open(&store, &cli->project, &reason) != LQ_OK ||
-        lq_sync_plan_new(&plan, store, cli->store, &reason) != LQ_OK) {
+        lq_sync_plan_new(&plan, store, cli->store, NULL, &reason) != LQ_OK) {
         find(doctor, LQ_LEVEL_FAIL, "sync", reason.message, NULL);
         return;
     }

@@ -6,6 +6,7 @@
 #include "cli/size.h"
 #include <lq/sync.h>
 #include <stdio.h>
+#include <unistd.h>
 
 struct sync_args {
     bool dry_run;
@@ -43,10 +44,9 @@ static void print_plan(FILE *out, const struct lq_sync_plan *plan)
 
 static enum lq_status apply(struct lq_sync_plan *plan, struct lq_error *err)
 {
-    const struct lq_sync_opts opts = { .now = lq_time_now() };
     const char *destination = lq_sync_plan_destination(plan);
     struct lq_sync_counts counts;
-    enum lq_status status = lq_sync_apply(plan, &opts, &counts, err);
+    enum lq_status status = lq_sync_apply(plan, &counts, err);
 
     /* A single failure stands in `err` already. */
     for (size_t i = 0; counts.n_failed > 1 && i < counts.n_files; i++)
@@ -64,13 +64,14 @@ static enum lq_status apply(struct lq_sync_plan *plan, struct lq_error *err)
 static enum lq_status sync_main(struct lq_cli *cli, const void *argp, struct lq_error *err)
 {
     const struct sync_args *args = argp;
+    const struct lq_sync_opts opts = { .now = lq_time_now(), .environment = environ };
     LQ_CLEANUP(lq_free) char *given =
         args->destination ? lq_cli_expand_home(args->destination) : NULL;
     LQ_CLEANUP(lq_store_close) struct lq_store *store = NULL;
     LQ_CLEANUP(lq_sync_plan_free) struct lq_sync_plan *plan = NULL;
 
     LQ_TRY(lq_store_open(&store, &cli->project, err));
-    LQ_TRY(lq_sync_plan_new(&plan, store, given ? given : cli->store, err));
+    LQ_TRY(lq_sync_plan_new(&plan, store, given ? given : cli->store, &opts, err));
     for (size_t i = 0; i < lq_sync_plan_skip_count(plan); i++) {
         const struct lq_sync_skip *skip = lq_sync_plan_skip(plan, i);
 

@@ -469,7 +469,7 @@ static enum lq_status sync_status_main(struct lq_cli *cli, const void *args, str
     struct lq_sync_counts counts;
 
     LQ_TRY(lq_store_open(&store, &cli->project, err));
-    LQ_TRY(lq_sync_plan_new(&plan, store, cli->store, err));
+    LQ_TRY(lq_sync_plan_new(&plan, store, cli->store, NULL, err));
     lq_sync_plan_counts(plan, &counts);
     lq_buf_adds(&line, "{\"destination\":");
     lq_out_add_json(&line, lq_str_of(lq_sync_plan_destination(plan)));

@@ -24,15 +24,17 @@ struct lq_state {
 #define RUN_ID_MAX_SQL "999999999999"
 
 /*
+ * The tables as they grew: each text takes a file from the version before to its own, the first from
+ * nothing to 1.
+ *
  * counter      one row: the last run id that was taken
  * file         published run files, path below logs/, and what their place in a store follows from
  * bad_file     files below logs/ that are no runs, as found at that size and time
  * destination  where runs were synced to: `place` identifies it (a real path); `file_system` tells
- *              whether the same one is still mounted there
+ *              whether the same one is still mounted there; `naming`: how names are taken there
  * synced       a file (path below logs/) that is at a destination, under the name `remote_path`
  */
-static const char schema[] =
-    "BEGIN IMMEDIATE;"
+static const char *const versions[] = {
     "CREATE TABLE IF NOT EXISTS counter (run_id INTEGER NOT NULL);"
     "CREATE TABLE IF NOT EXISTS file ("
     " path TEXT PRIMARY KEY, size_bytes INTEGER NOT NULL, sha256 TEXT NOT NULL,"
@@ -47,10 +49,11 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS synced ("
     " destination_id INTEGER NOT NULL REFERENCES destination (id), path TEXT NOT NULL,"
     " remote_path TEXT NOT NULL, size_bytes INTEGER NOT NULL, sha256 TEXT NOT NULL,"
-    " synced_at INTEGER NOT NULL, PRIMARY KEY (destination_id, path)) WITHOUT ROWID;"
-    "PRAGMA user_version = 1;"
-    "COMMIT;";
-#define SCHEMA_VERSION 1
+    " synced_at INTEGER NOT NULL, PRIMARY KEY (destination_id, path)) WITHOUT ROWID;",
+
+    "ALTER TABLE destination ADD COLUMN naming INTEGER NOT NULL DEFAULT 0;",
+};
+#define SCHEMA_VERSION ((int64_t)LQ_COUNT(versions))
 
 sqlite3 *lq_state_sqlite(struct lq_state *state)
 {
@@ -120,6 +123,27 @@ static enum lq_status enter_wal(struct lq_state *state, struct lq_error *err)
     return code == SQLITE_OK ? LQ_OK : lq_state_error(state, "set the journal mode", err);
 }
 
+/* Another process may be doing the same: what is left to do is asked again under the lock. */
+static enum lq_status upgrade(struct lq_state *state, struct lq_error *err)
+{
+    int64_t version = 0;
+    enum lq_status status;
+    char done[48];
+    bool found;
+
+    LQ_TRY(exec(state, "BEGIN IMMEDIATE", "create tables", err));
+    status = scalar(state, "PRAGMA user_version", &version, &found, err);
+    for (; status == LQ_OK && version < SCHEMA_VERSION; version++)
+        status = exec(state, versions[version], "create tables", err);
+    if (status == LQ_OK) {
+        snprintf(done, sizeof done, "PRAGMA user_version = %lld; COMMIT", (long long)version);
+        status = exec(state, done, "create tables", err);
+    }
+    if (status != LQ_OK && !sqlite3_get_autocommit(state->sqlite))
+        sqlite3_exec(state->sqlite, "ROLLBACK", NULL, NULL, NULL);
+    return status;
+}
+
 static enum lq_status connect_to(struct lq_state *state, struct lq_error *err)
 {
     LQ_CLEANUP(lq_free) char *path = lq_path_join(state->lq_dir, "state.db");
@@ -143,7 +167,7 @@ static enum lq_status connect_to(struct lq_state *state, struct lq_error *err)
                             "'%s' was written by a newer lq (version %lld of its tables)", path,
                             (long long)version);
     if (version < SCHEMA_VERSION)
-        LQ_TRY(exec(state, schema, "create tables", err));
+        LQ_TRY(upgrade(state, err));
     return LQ_OK;
 }
 

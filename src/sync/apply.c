@@ -10,10 +10,7 @@
 /* A batch ends at whichever comes first. What a kill costs is one batch, copied again. */
 #define BATCH_FILES 256
 #define BATCH_US (1 * LQ_US_PER_SECOND)
-/* Fewer files for a thread than this are not worth starting it. */
-#define FILES_PER_THREAD 4
-#define MAX_THREADS 64
-#define DEFAULT_THREADS 2
+#define MAX_THREADS 256
 
 /* The end of a run's uid is random, so no other run has this name. */
 #define RUN8_DIGITS 8
@@ -21,7 +18,6 @@
 struct batch {
     struct lq_sync_plan *plan;
     struct lq_remote *remote;
-    const struct lq_sync_opts *opts;
     struct lq_step *steps;
     size_t n_steps;
 
@@ -29,6 +25,7 @@ struct batch {
     enum lq_status (*work)(struct batch *batch, struct lq_step *step, struct lq_error *err);
     int64_t deadline; /* monotonic; no file is begun after it, except the first */
     atomic_size_t next;
+    atomic_bool denied; /* what has a name may not be read */
 };
 
 /* ---- one file ---- */
@@ -46,6 +43,14 @@ static char *own_name(const struct lq_step *step)
     return lq_format("%.*s%s", (int)stem, step->name, ending);
 }
 
+static void use_own_name(struct lq_step *step)
+{
+    LQ_CLEANUP(lq_free) char *own = own_name(step);
+
+    if (own)
+        lq_step_rename(step, LQ_TAKE(own));
+}
+
 /*
  * The step's name is taken at the destination. By its own bytes: it is PRESENT. By other bytes, or
  * by what may not be read: it goes on under its own name, which only this run has; so what may not
@@ -60,6 +65,7 @@ static enum lq_status name_taken(struct batch *batch, struct lq_step *step, stru
 
     if (status == LQ_DENIED) {
         same = own == NULL;
+        batch->denied = true;
     } else if (status != LQ_OK) {
         if (err)
             *err = denied;
@@ -75,6 +81,28 @@ static enum lq_status name_taken(struct batch *batch, struct lq_step *step, stru
     return LQ_OK;
 }
 
+/* Whether what was found out about the file's bytes is what was recorded of them. */
+static enum lq_status check_recorded(const struct lq_step *step, const struct lq_put *found,
+                                     const struct lq_put *recorded, struct lq_error *err)
+{
+    if (found->size_bytes != step->file.size_bytes ||
+        (step->in_state && strcmp(found->sha256, recorded->sha256) != 0))
+        return lq_error_set(err, LQ_CORRUPT, "'.lq/logs/%s' has changed since it was recorded",
+                            step->path);
+    return LQ_OK;
+}
+
+/* The same before anybody can see them. */
+static enum lq_status check_bytes(struct lq_step *step, int fd, struct lq_error *err)
+{
+    struct lq_put found = step->put;
+
+    LQ_TRY(lq_file_sha256(fd, step->path, found.sha256, &found.size_bytes, err));
+    LQ_TRY(check_recorded(step, &found, &step->put, err));
+    step->put = found;
+    return LQ_OK;
+}
+
 /* Stage under the first name that is free; a copy whose bytes are not those recorded is dropped. */
 static enum lq_status stage_fd(struct batch *batch, struct lq_step *step, int fd,
                                struct lq_error *err)
@@ -83,6 +111,8 @@ static enum lq_status stage_fd(struct batch *batch, struct lq_step *step, int fd
     const struct lq_put recorded = step->put;
     enum lq_status status;
 
+    if (!kind->publish)
+        LQ_TRY(check_bytes(step, fd, err));
     while ((status = kind->stage(batch->remote, &step->put, fd, err)) == LQ_EXISTS) {
         if (!step->put.sha256[0])
             LQ_TRY(lq_file_sha256(fd, step->path, step->put.sha256, &step->put.size_bytes, err));
@@ -91,15 +121,14 @@ static enum lq_status stage_fd(struct batch *batch, struct lq_step *step, int fd
             return LQ_OK;
     }
     LQ_TRY(status);
-    if (step->put.size_bytes != step->file.size_bytes ||
-        (step->in_state && strcmp(step->put.sha256, recorded.sha256) != 0)) {
-        kind->unstage(batch->remote, &step->put);
+    status = check_recorded(step, &step->put, &recorded, err);
+    if (status != LQ_OK) {
+        if (kind->unstage)
+            kind->unstage(batch->remote, &step->put);
         memcpy(step->put.sha256, recorded.sha256, sizeof recorded.sha256);
         step->put.size_bytes = recorded.size_bytes;
-        return lq_error_set(err, LQ_CORRUPT, "'.lq/logs/%s' has changed since it was recorded",
-                            step->path);
     }
-    return LQ_OK;
+    return status;
 }
 
 static enum lq_status stage(struct batch *batch, struct lq_step *step, struct lq_error *err)
@@ -107,6 +136,8 @@ static enum lq_status stage(struct batch *batch, struct lq_step *step, struct lq
     LQ_CLEANUP(lq_close) int fd = -1;
     struct stat info;
 
+    if (batch->plan->place.naming == LQ_NAMING_RUN8 || batch->denied)
+        use_own_name(step);
     LQ_TRY(lq_sync_open_local(batch->plan->logs_fd, step->path, &fd, &info, err));
     return stage_fd(batch, step, fd, err);
 }
@@ -114,9 +145,9 @@ static enum lq_status stage(struct batch *batch, struct lq_step *step, struct lq
 static enum lq_status publish(struct batch *batch, struct lq_step *step, struct lq_error *err)
 {
     const struct lq_remote_kind *kind = batch->remote->kind;
-    enum lq_status status;
+    enum lq_status status = LQ_OK;
 
-    while ((status = kind->publish(batch->remote, &step->put, err)) == LQ_EXISTS) {
+    while (kind->publish && (status = kind->publish(batch->remote, &step->put, err)) == LQ_EXISTS) {
         LQ_TRY(name_taken(batch, step, err));
         if (step->file.outcome == LQ_SYNC_PRESENT) {
             kind->unstage(batch->remote, &step->put);
@@ -167,8 +198,9 @@ static void *worker(void *ctx)
 static void run_phase(struct batch *batch, int64_t deadline,
                       enum lq_status (*work)(struct batch *, struct lq_step *, struct lq_error *))
 {
-    const int wanted = batch->opts->threads > 0 ? batch->opts->threads : DEFAULT_THREADS;
-    const size_t useful = batch->n_steps / FILES_PER_THREAD;
+    const struct lq_remote_kind *kind = batch->remote->kind;
+    const int wanted = batch->plan->opts.threads > 0 ? batch->plan->opts.threads : kind->threads;
+    const size_t useful = batch->n_steps / (size_t)kind->files_per_thread;
     pthread_t threads[MAX_THREADS];
     size_t n_threads = 0;
 
@@ -200,29 +232,34 @@ static enum lq_status run_batch(struct batch *batch, struct lq_error *err)
     struct lq_error problem = { 0 };
     enum lq_status status;
 
-    kind->begin(batch->remote, batch->n_steps);
+    if (kind->begin)
+        kind->begin(batch->remote, batch->n_steps);
     run_phase(batch, lq_time_monotonic() + BATCH_US, stage);
-    status = kind->settle(batch->remote, &problem);
+    status = kind->settle ? kind->settle(batch->remote, &problem) : LQ_OK;
     if (status != LQ_OK)
         fail_all(batch, LQ_SYNC_PENDING, status, &problem);
     run_phase(batch, INT64_MAX, publish);
-    status = kind->flush(batch->remote, &problem);
+    status = kind->flush ? kind->flush(batch->remote, &problem) : LQ_OK;
     if (status != LQ_OK) {
         fail_all(batch, LQ_SYNC_COPIED, status, &problem);
         fail_all(batch, LQ_SYNC_PRESENT, status, &problem);
     }
-    return lq_track_record(batch->plan, batch->steps, batch->n_steps, batch->opts->now, err);
+    if (batch->denied && batch->plan->place.naming != LQ_NAMING_RUN8) {
+        batch->plan->place.naming = LQ_NAMING_RUN8;
+        LQ_TRY(lq_track_save(batch->plan, err));
+    }
+    return lq_track_record(batch->plan, batch->steps, batch->n_steps, batch->plan->opts.now, err);
 }
 
 /* ---- the plan ---- */
 
-static enum lq_status apply(struct lq_sync_plan *plan, const struct lq_sync_opts *opts,
-                            struct lq_error *err)
+static enum lq_status apply(struct lq_sync_plan *plan, struct lq_error *err)
 {
+    const struct lq_sync_opts *opts = &plan->opts;
     LQ_CLEANUP(lq_remote_close) struct lq_remote *remote = NULL;
     struct lq_sync_counts counts;
 
-    LQ_TRY(plan->kind->open(&remote, &plan->place, err));
+    LQ_TRY(plan->kind->open(&remote, &plan->place, opts, err));
     /* Again, since what is mounted may have changed since the plan was made. */
     LQ_TRY(lq_sync_check_place(plan, err));
     LQ_TRY(lq_track_save(plan, err));
@@ -230,7 +267,6 @@ static enum lq_status apply(struct lq_sync_plan *plan, const struct lq_sync_opts
         struct batch batch = {
             .plan = plan,
             .remote = remote,
-            .opts = opts,
             .steps = plan->steps + first,
             .n_steps = plan->n_steps - first < BATCH_FILES ? plan->n_steps - first : BATCH_FILES,
         };
@@ -261,26 +297,23 @@ static enum lq_status result(const struct lq_sync_plan *plan, const struct lq_sy
     return LQ_OK;
 }
 
-enum lq_status lq_sync_apply(struct lq_sync_plan *plan, const struct lq_sync_opts *opts,
-                             struct lq_sync_counts *counts, struct lq_error *err)
+enum lq_status lq_sync_apply(struct lq_sync_plan *plan, struct lq_sync_counts *counts,
+                             struct lq_error *err)
 {
-    static const struct lq_sync_opts defaults = { 0 };
     struct lq_sync_counts sums;
     enum lq_status status = LQ_OK;
 
-    if (!opts)
-        opts = &defaults;
     for (size_t i = 0; i < plan->n_steps; i++)
         if (plan->steps[i].file.outcome == LQ_SYNC_FAILED)
             plan->steps[i].file.outcome = LQ_SYNC_PENDING;
     if (plan->n_steps > 0 || !plan->destination_id)
-        status = apply(plan, opts, err);
+        status = apply(plan, err);
     else if (plan->n_bad > 0)
-        status = lq_track_record(plan, NULL, 0, opts->now, err);
+        status = lq_track_record(plan, NULL, 0, plan->opts.now, err);
     lq_sync_plan_counts(plan, &sums);
     if (counts)
         *counts = sums;
     LQ_TRY(status);
     LQ_TRY(result(plan, &sums, err));
-    return lq_track_success(plan, opts->now, err);
+    return lq_track_success(plan, plan->opts.now, err);
 }

@@ -245,7 +245,7 @@ enum lq_status lq_sync_check_place(const struct lq_sync_plan *plan, struct lq_er
 static enum lq_status check_outside(const struct lq_sync_plan *plan, const char *logs,
                                     struct lq_error *err)
 {
-    LQ_CLEANUP(lq_free) char *real = realpath(logs, NULL);
+    LQ_CLEANUP(lq_free) char *real = *plan->kind->scheme ? NULL : realpath(logs, NULL);
     const size_t len = real ? strlen(real) : 0;
 
     if (real && strncmp(plan->place.name, real, len) == 0 &&
@@ -256,17 +256,20 @@ static enum lq_status check_outside(const struct lq_sync_plan *plan, const char 
 }
 
 static enum lq_status make_plan(struct lq_sync_plan **out, struct lq_store *store,
-                                const char *destination, struct lq_error *err)
+                                const char *destination, const struct lq_sync_opts *opts,
+                                struct lq_error *err)
 {
     LQ_CLEANUP(lq_sync_plan_free) struct lq_sync_plan *plan = lq_alloc(sizeof *plan);
     LQ_CLEANUP(lq_free) char *logs = lq_path_join(store->project->lq_dir, "logs");
     LQ_CLEANUP(listing_release) struct listing listing = { 0 };
 
     plan->store = store;
+    if (opts)
+        plan->opts = *opts;
     plan->logs_fd = -1;
     plan->url = lq_strdup(destination);
     LQ_TRY(lq_remote_kind_of(destination, &plan->kind, err));
-    LQ_TRY(plan->kind->locate(destination, &plan->place, err));
+    LQ_TRY(plan->kind->locate(destination, &plan->opts, &plan->place, err));
     LQ_TRY(check_outside(plan, logs, err));
     LQ_TRY(lq_track_find(plan, err));
     LQ_TRY(lq_sync_check_place(plan, err));
@@ -286,15 +289,16 @@ static enum lq_status make_plan(struct lq_sync_plan **out, struct lq_store *stor
 }
 
 enum lq_status lq_sync_plan_new(struct lq_sync_plan **plan, struct lq_store *store,
-                                const char *destination, struct lq_error *err)
+                                const char *destination, const struct lq_sync_opts *opts,
+                                struct lq_error *err)
 {
-    const enum lq_status status = make_plan(plan, store, destination, err);
+    const enum lq_status status = make_plan(plan, store, destination, opts, err);
 
     if (status != LQ_CORRUPT)
         return status;
     /* Without state.db the plan holds every file; applying it finds those that are there. */
     LQ_TRY(lq_state_set_aside(store->state, err));
-    return make_plan(plan, store, destination, err);
+    return make_plan(plan, store, destination, opts, err);
 }
 
 void lq_sync_plan_free(struct lq_sync_plan **out)

@@ -32,6 +32,7 @@ struct lq_bad_file {
 
 struct lq_sync_plan {
     struct lq_store *store;
+    struct lq_sync_opts opts;
     char *url;
     const struct lq_remote_kind *kind;
     struct lq_place place;

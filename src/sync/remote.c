@@ -45,5 +45,6 @@ void lq_remote_close(struct lq_remote **remote)
 void lq_place_release(struct lq_place *place)
 {
     lq_free(&place->name);
+    lq_free(&place->key);
     lq_free(&place->file_system);
 }

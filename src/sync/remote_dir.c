@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The remote that is a folder: local, or a mounted share. */
 #include "base/alloc.h"
+#include "base/time.h"
 #include "sync/remote.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -13,6 +15,8 @@
 
 /* From this many files on, one syncfs() is cheaper than an fdatasync() for each. */
 #define BULK_FILES 32
+/* Deeper than any store; an end to folders that contain themselves by a mount. */
+#define MAX_DEPTH 16
 #define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
 /* A folder below the root that the batch writes to. */
@@ -148,11 +152,13 @@ static bool same_file_system(const char *remembered, const char *found)
             (a[FS_INODE] == b[FS_INODE] && a[FS_BORN_NS] && a[FS_BORN_NS] == b[FS_BORN_NS]));
 }
 
-static enum lq_status locate(const char *url, struct lq_place *place, struct lq_error *err)
+static enum lq_status locate(const char *url, const struct lq_sync_opts *opts,
+                             struct lq_place *place, struct lq_error *err)
 {
     LQ_CLEANUP(lq_close) int root_fd = -1;
 
     LQ_TRY(real_path(url, &place->name, err));
+    place->key = lq_strdup(place->name);
     root_fd = open(place->name, FOLDER_FLAGS);
     if (root_fd < 0)
         return errno == ENOENT ? LQ_OK
@@ -160,7 +166,8 @@ static enum lq_status locate(const char *url, struct lq_place *place, struct lq_
     return set_file_system(place, root_fd, err);
 }
 
-static enum lq_status open_dir(struct lq_remote **out, struct lq_place *place, struct lq_error *err)
+static enum lq_status open_dir(struct lq_remote **out, struct lq_place *place,
+                               const struct lq_sync_opts *opts, struct lq_error *err)
 {
     LQ_CLEANUP(lq_remote_close) struct lq_remote *remote = NULL;
     struct dir_remote *dir = lq_alloc(sizeof *dir);
@@ -361,6 +368,12 @@ static void temporary_name(char name[static 32])
     snprintf(name, 32, ".lq-%016" PRIx64 ".tmp", random);
 }
 
+static bool is_temporary_name(const char *name)
+{
+    return strncmp(name, ".lq-", 4) == 0 && strspn(name + 4, "0123456789abcdef") == 16 &&
+           strcmp(name + 20, ".tmp") == 0;
+}
+
 static enum lq_status fill(struct dir_remote *dir, struct lq_put *put, int source_fd, int fd,
                            struct lq_error *err)
 {
@@ -375,19 +388,13 @@ static enum lq_status fill(struct dir_remote *dir, struct lq_put *put, int sourc
     return LQ_OK;
 }
 
-static enum lq_status stage(struct lq_remote *remote, struct lq_put *put, int source_fd,
-                            struct lq_error *err)
+/* Copy put's file under a temporary name, which is staged->name then. */
+static enum lq_status stage_copy(struct dir_remote *dir, struct lq_put *put, int source_fd,
+                                 struct staged *staged, struct lq_error *err)
 {
-    struct dir_remote *dir = (struct dir_remote *)remote;
-    LQ_CLEANUP(lq_free) struct staged *staged = lq_alloc(sizeof *staged);
     enum lq_status status;
-    struct stat info;
     int fd;
 
-    LQ_TRY(open_folder(dir, put->folder, &staged->folder, err));
-    if (fstatat(staged->folder->fd, put->name, &info, AT_SYMLINK_NOFOLLOW) == 0)
-        return lq_error_errno(err, EEXIST, "cannot create '%s/%s/%s'", dir->root, put->folder,
-                              put->name);
     temporary_name(staged->name);
     fd = openat(staged->folder->fd, staged->name,
                 O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
@@ -401,10 +408,23 @@ static enum lq_status stage(struct lq_remote *remote, struct lq_put *put, int so
     if (close(fd) != 0 && errno != EINTR && status == LQ_OK)
         status = lq_error_errno(err, errno, "cannot write '%s/%s/%s'", dir->root, put->folder,
                                 put->name);
-    if (status != LQ_OK) {
+    if (status != LQ_OK)
         unlinkat(staged->folder->fd, staged->name, 0);
-        return status;
-    }
+    return status;
+}
+
+static enum lq_status stage(struct lq_remote *remote, struct lq_put *put, int source_fd,
+                            struct lq_error *err)
+{
+    struct dir_remote *dir = (struct dir_remote *)remote;
+    LQ_CLEANUP(lq_free) struct staged *staged = lq_alloc(sizeof *staged);
+    struct stat info;
+
+    LQ_TRY(open_folder(dir, put->folder, &staged->folder, err));
+    if (fstatat(staged->folder->fd, put->name, &info, AT_SYMLINK_NOFOLLOW) == 0)
+        return lq_error_errno(err, EEXIST, "cannot create '%s/%s/%s'", dir->root, put->folder,
+                              put->name);
+    LQ_TRY(stage_copy(dir, put, source_fd, staged, err));
     put->staged = LQ_TAKE(staged);
     return LQ_OK;
 }
@@ -456,34 +476,194 @@ static enum lq_status flush(struct lq_remote *remote, struct lq_error *err)
     return status;
 }
 
+/* ---- what is there ---- */
+
+/* Open the folder `path` below the root without making anything. -1 and errno. */
+static int open_existing(const struct dir_remote *dir, const char *path)
+{
+    int parent = fcntl(dir->root_fd, F_DUPFD_CLOEXEC, 0);
+
+    while (parent >= 0 && *path) {
+        const size_t len = strcspn(path, "/");
+        LQ_CLEANUP(lq_free) char *name = lq_strndup(path, len);
+        const int fd = openat(parent, name, FOLDER_FLAGS);
+        const int reason = errno;
+
+        close(parent);
+        errno = reason;
+        parent = fd;
+        path += len + (path[len] == '/');
+    }
+    return parent;
+}
+
+/* Nothing of lq's is where there is no folder, or a link. */
+static bool is_no_folder(int reason)
+{
+    return reason == ENOENT || reason == ENOTDIR || reason == ELOOP;
+}
+
+struct listing {
+    const struct dir_remote *dir;
+    lq_remote_file_fn *on_file;
+    void *ctx;
+};
+
+static void close_stream(DIR **stream)
+{
+    if (*stream)
+        closedir(*stream);
+}
+
+/* List the open folder, which is closed. `path` is below the root. */
+static enum lq_status list_folder(const struct listing *listing, int fd, const char *path,
+                                  int depth, struct lq_error *err)
+{
+    LQ_CLEANUP(close_stream) DIR *stream = fdopendir(fd);
+    const struct dirent *entry;
+
+    while (stream && (errno = 0, entry = readdir(stream))) {
+        LQ_CLEANUP(lq_free) char *below = NULL;
+        struct stat info;
+
+        if (entry->d_name[0] == '.' || fstatat(fd, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0)
+            continue;
+        below = *path ? lq_path_join(path, entry->d_name) : lq_strdup(entry->d_name);
+        if (S_ISREG(info.st_mode)) {
+            LQ_TRY(listing->on_file(listing->ctx, below, info.st_size, err));
+        } else if (S_ISDIR(info.st_mode) && depth < MAX_DEPTH) {
+            const int child = openat(fd, entry->d_name, FOLDER_FLAGS);
+
+            if (child >= 0)
+                LQ_TRY(list_folder(listing, child, below, depth + 1, err));
+            else if (!is_no_folder(errno))
+                return lq_error_errno(err, errno, "cannot list '%s/%s'", listing->dir->root, below);
+        }
+    }
+    if (errno != 0)
+        return lq_error_errno(err, errno, "cannot list '%s/%s'", listing->dir->root, path);
+    return LQ_OK;
+}
+
+static enum lq_status list(struct lq_remote *remote, const char *folder, lq_remote_file_fn *on_file,
+                           void *ctx, struct lq_error *err)
+{
+    const struct listing listing = { (struct dir_remote *)remote, on_file, ctx };
+    const int fd = open_existing(listing.dir, folder);
+
+    if (fd < 0)
+        return is_no_folder(errno)
+                   ? LQ_OK
+                   : lq_error_errno(err, errno, "cannot list '%s/%s'", listing.dir->root, folder);
+    return list_folder(&listing, fd, folder, 0, err);
+}
+
+/*
+ * Open put's file for reading: a regular one. Anything else that has the name (a link, a pipe, a
+ * socket, a folder) is another's, whatever it leads to: *fd is -1.
+ */
+static enum lq_status open_put(struct dir_remote *dir, const struct lq_put *put, int *fd,
+                               struct stat *info, struct lq_error *err)
+{
+    LQ_CLEANUP(lq_close) int folder = open_existing(dir, put->folder);
+
+    *fd = folder < 0 ? -1
+                     : openat(folder, put->name,
+                              O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (*fd < 0 && folder >= 0 && (errno == ELOOP || errno == ENXIO))
+        return LQ_OK;
+    if (*fd < 0 || fstat(*fd, info) != 0)
+        return lq_error_errno(err, errno, "cannot read '%s/%s/%s'", dir->root, put->folder,
+                              put->name);
+    if (!S_ISREG(info->st_mode))
+        lq_close(fd);
+    return LQ_OK;
+}
+
 static enum lq_status same(struct lq_remote *remote, const struct lq_put *put, bool *same_bytes,
                            struct lq_error *err)
 {
     struct dir_remote *dir = (struct dir_remote *)remote;
-    LQ_CLEANUP(lq_free) char *path = lq_format("%s/%s/%s", dir->root, put->folder, put->name);
     LQ_CLEANUP(lq_close) int fd = -1;
     char sha256[LQ_SHA256_HEX_BYTES];
-    struct folder *folder;
     struct stat info;
     int64_t size;
 
     *same_bytes = false;
-    LQ_TRY(open_folder(dir, put->folder, &folder, err));
-    /* A link, a pipe, a socket, a folder: another's, whatever it leads to. */
-    fd = openat(folder->fd, put->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (fd < 0 && (errno == ELOOP || errno == ENXIO))
+    LQ_TRY(open_put(dir, put, &fd, &info, err));
+    if (fd < 0 || info.st_size != put->size_bytes)
         return LQ_OK;
-    if (fd < 0 || fstat(fd, &info) != 0)
-        return lq_error_errno(err, errno, "cannot read '%s'", path);
-    if (!S_ISREG(info.st_mode) || info.st_size != put->size_bytes)
-        return LQ_OK;
-    LQ_TRY(lq_file_sha256(fd, path, sha256, &size, err));
+    LQ_TRY(lq_file_sha256(fd, put->name, sha256, &size, err));
     *same_bytes = size == put->size_bytes && strcmp(sha256, put->sha256) == 0;
     return LQ_OK;
 }
 
+static enum lq_status fetch(struct lq_remote *remote, const struct lq_put *put, int fd,
+                            struct lq_error *err)
+{
+    struct dir_remote *dir = (struct dir_remote *)remote;
+    LQ_CLEANUP(lq_close) int source = -1;
+    struct stat info;
+
+    LQ_TRY(open_put(dir, put, &source, &info, err));
+    if (source < 0)
+        return lq_error_set(err, LQ_CORRUPT, "'%s/%s/%s' is not a regular file", dir->root,
+                            put->folder, put->name);
+    if (copy_bytes(source, fd) != 0)
+        return lq_error_errno(err, errno, "cannot copy '%s/%s/%s'", dir->root, put->folder,
+                              put->name);
+    return LQ_OK;
+}
+
+static bool is_source(struct lq_remote *remote, const struct lq_put *put, const struct stat *source)
+{
+    LQ_CLEANUP(lq_close) int folder = open_existing((struct dir_remote *)remote, put->folder);
+    struct stat info;
+
+    return folder >= 0 && fstatat(folder, put->name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+           info.st_dev == source->st_dev && info.st_ino == source->st_ino;
+}
+
+/* A copy always: where the local file is mended later, a link to it would not be. */
+static enum lq_status replace(struct lq_remote *remote, struct lq_put *put, int source_fd,
+                              struct lq_error *err)
+{
+    struct dir_remote *dir = (struct dir_remote *)remote;
+    LQ_CLEANUP(lq_free) struct staged *staged = lq_alloc(sizeof *staged);
+    enum lq_status status;
+
+    dir->bulk = false;
+    LQ_TRY(open_folder(dir, put->folder, &staged->folder, err));
+    LQ_TRY(stage_copy(dir, put, source_fd, staged, err));
+    if (renameat(staged->folder->fd, staged->name, staged->folder->fd, put->name) == 0 &&
+        sync_folder(staged->folder->fd) == 0)
+        return LQ_OK;
+    status =
+        lq_error_errno(err, errno, "cannot replace '%s/%s/%s'", dir->root, put->folder, put->name);
+    unlinkat(staged->folder->fd, staged->name, 0);
+    return status;
+}
+
+static void sweep(struct lq_remote *remote, const char *folder, int64_t before)
+{
+    const int fd = open_existing((struct dir_remote *)remote, folder);
+    LQ_CLEANUP(close_stream) DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+    const struct dirent *entry;
+
+    while (stream && (entry = readdir(stream))) {
+        struct stat info;
+
+        if (is_temporary_name(entry->d_name) &&
+            fstatat(fd, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode) &&
+            info.st_ctim.tv_sec < before / LQ_US_PER_SECOND)
+            unlinkat(fd, entry->d_name, 0);
+    }
+}
+
 const struct lq_remote_kind lq_remote_dir = {
     .scheme = "",
+    .threads = 2,
+    .files_per_thread = 4,
     .locate = locate,
     .same_file_system = same_file_system,
     .open = open_dir,
@@ -494,5 +674,10 @@ const struct lq_remote_kind lq_remote_dir = {
     .publish = publish,
     .unstage = unstage,
     .flush = flush,
+    .list = list,
     .same = same,
+    .fetch = fetch,
+    .is_source = is_source,
+    .replace = replace,
+    .sweep = sweep,
 };

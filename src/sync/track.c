@@ -52,33 +52,35 @@ static char *column(sqlite3_stmt *statement, int index)
 enum lq_status lq_track_find(struct lq_sync_plan *plan, struct lq_error *err)
 {
     struct lq_state *state = plan->store->state;
-    const struct bound values[] = { { .text = plan->place.name } };
+    const struct bound values[] = { { .text = plan->place.key } };
     LQ_CLEANUP(finalize) sqlite3_stmt *statement = NULL;
     bool found;
 
-    LQ_TRY(
-        prepare(state, "SELECT id, file_system FROM destination WHERE place = ?", &statement, err));
+    LQ_TRY(prepare(state, "SELECT id, file_system, naming FROM destination WHERE place = ?",
+                   &statement, err));
     LQ_TRY(step(state, statement, values, LQ_COUNT(values), &found, err));
     if (!found)
         return LQ_OK;
     plan->destination_id = sqlite3_column_int64(statement, 0);
     plan->remembered = column(statement, 1);
+    plan->place.naming = (enum lq_naming)sqlite3_column_int(statement, 2);
     return LQ_OK;
 }
 
 enum lq_status lq_track_save(struct lq_sync_plan *plan, struct lq_error *err)
 {
     struct lq_state *state = plan->store->state;
-    const struct bound values[] = { { .text = plan->place.name },
+    const struct bound values[] = { { .text = plan->place.key },
                                     { .text = plan->url },
-                                    { .text = plan->place.file_system } };
+                                    { .text = plan->place.file_system },
+                                    { .number = plan->place.naming } };
     LQ_CLEANUP(finalize) sqlite3_stmt *statement = NULL;
     bool found;
 
     LQ_TRY(prepare(state,
-                   "INSERT INTO destination (place, url, file_system) VALUES (?, ?, ?)"
+                   "INSERT INTO destination (place, url, file_system, naming) VALUES (?, ?, ?, ?)"
                    " ON CONFLICT (place) DO UPDATE SET url = excluded.url,"
-                   " file_system = excluded.file_system RETURNING id",
+                   " file_system = excluded.file_system, naming = excluded.naming RETURNING id",
                    &statement, err));
     LQ_TRY(step(state, statement, values, LQ_COUNT(values), &found, err));
     plan->destination_id = sqlite3_column_int64(statement, 0);

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/time.h"
 #include "db/db.h"
 #include "store/store.h"
 #include "sync/remote.h"
@@ -223,15 +224,15 @@ static enum lq_status sync_to(struct world *world, const char *dest, struct lq_s
     LQ_CLEANUP(lq_sync_plan_free) struct lq_sync_plan *plan = NULL;
     static const struct lq_sync_opts opts = { .now = 42 };
 
-    LQ_TRY(lq_sync_plan_new(&plan, world->store, dest, err));
-    return lq_sync_apply(plan, &opts, counts, err);
+    LQ_TRY(lq_sync_plan_new(&plan, world->store, dest, &opts, err));
+    return lq_sync_apply(plan, counts, err);
 }
 
 static size_t plan_count(struct world *world, const char *dest)
 {
     LQ_CLEANUP(lq_sync_plan_free) struct lq_sync_plan *plan = NULL;
 
-    if (!CHECK(lq_sync_plan_new(&plan, world->store, dest, NULL) == LQ_OK))
+    if (!CHECK(lq_sync_plan_new(&plan, world->store, dest, NULL, NULL) == LQ_OK))
         return 0;
     return lq_sync_plan_file_count(plan);
 }
@@ -247,7 +248,7 @@ static void test_first_sync(void)
 
     world_init(&world);
     add_run(&world, run_1, "file 1");
-    CHECK(lq_sync_plan_new(&plan, world.store, world.dest, &err) == LQ_OK);
+    CHECK(lq_sync_plan_new(&plan, world.store, world.dest, NULL, &err) == LQ_OK);
     CHECK_STR(lq_sync_plan_destination(plan), world.dest);
     CHECK_INT(lq_sync_plan_file_count(plan), 1);
     CHECK_STR(lq_sync_plan_file(plan, 0)->path, PATH);
@@ -258,7 +259,7 @@ static void test_first_sync(void)
     CHECK(access(world.dest, F_OK) != 0);
     CHECK_INT(sql_int(&world, "SELECT count(*) FROM destination"), 0);
 
-    CHECK(lq_sync_apply(plan, NULL, &counts, &err) == LQ_OK);
+    CHECK(lq_sync_apply(plan, &counts, &err) == LQ_OK);
     CHECK_INT(counts.n_copied, 1);
     CHECK_INT(counts.n_copied_bytes, 6);
     CHECK(lq_sync_plan_file(plan, 0)->outcome == LQ_SYNC_COPIED);
@@ -272,7 +273,7 @@ static void test_first_sync(void)
     CHECK_INT(sql_int(&world, "SELECT last_success FROM destination"), 42);
 
     /* Applying the same plan again is harmless. */
-    CHECK(lq_sync_apply(plan, NULL, &counts, &err) == LQ_OK);
+    CHECK(lq_sync_apply(plan, &counts, &err) == LQ_OK);
     CHECK_INT(count_there(world.dest), 1);
 }
 
@@ -396,8 +397,8 @@ static void test_taken_names(void)
         other.path = FOLDER "/002_b_143022.parquet";
         add_run(&world, other, "file 9");
 
-        CHECK(lq_sync_plan_new(&plan, world.store, world.dest, NULL) == LQ_OK);
-        CHECK_INT(lq_sync_apply(plan, NULL, NULL, &err), cases[i].status);
+        CHECK(lq_sync_plan_new(&plan, world.store, world.dest, NULL, NULL) == LQ_OK);
+        CHECK_INT(lq_sync_apply(plan, NULL, &err), cases[i].status);
         CHECK_INT(lq_sync_plan_file(plan, 0)->outcome, cases[i].outcome);
         check_text(&world, REMOTE_FOLDER "/002_b_143022.parquet", "file 9");
         if (cases[i].name) {
@@ -539,12 +540,12 @@ static void test_local_file_changed(void)
         path = lq_format("%s/logs/" PATH, world.lq_dir);
         add_runs(&world, 2);
         add_run(&world, run_1, "file 1");
-        CHECK(lq_sync_plan_new(&plan, world.store, world.dest, &err) == LQ_OK);
+        CHECK(lq_sync_plan_new(&plan, world.store, world.dest, NULL, &err) == LQ_OK);
         if (cases[i].text)
             write_file(path, cases[i].text);
         else
             unlink(path);
-        CHECK_INT(lq_sync_apply(plan, NULL, &counts, &err), cases[i].status);
+        CHECK_INT(lq_sync_apply(plan, &counts, &err), cases[i].status);
         CHECK_INT(counts.n_copied, 2);
         CHECK_INT(counts.n_failed, 1);
         CHECK(strstr(err.message, PATH) != NULL);
@@ -554,7 +555,7 @@ static void test_local_file_changed(void)
 
         /* Put right, the same plan goes on where it stopped. */
         write_file(path, "file 1");
-        CHECK_INT(lq_sync_apply(plan, NULL, &counts, &err), LQ_OK);
+        CHECK_INT(lq_sync_apply(plan, &counts, &err), LQ_OK);
         CHECK_INT(count_there(world.dest), 3);
     }
 }
@@ -612,7 +613,7 @@ static void test_destinations(void)
             lq_buf_addc(&destination, *at);
             at += at[0] == '%' && at[1] == '%';
         }
-        CHECK_INT(lq_sync_plan_new(&plan, world.store, lq_buf_text(&destination), &err),
+        CHECK_INT(lq_sync_plan_new(&plan, world.store, lq_buf_text(&destination), NULL, &err),
                   cases[i].status);
         if (cases[i].status != LQ_OK) {
             if (!CHECK(strstr(err.message, cases[i].message) != NULL))
@@ -621,7 +622,7 @@ static void test_destinations(void)
             continue;
         }
         CHECK_STR(lq_sync_plan_destination(plan) + strlen(world.root), cases[i].message);
-        CHECK_INT(lq_sync_apply(plan, NULL, NULL, &err), LQ_OK);
+        CHECK_INT(lq_sync_apply(plan, NULL, &err), LQ_OK);
         CHECK_INT(plan_count(&world, lq_sync_plan_destination(plan)), 0);
         CHECK_INT(plan_count(&world, lq_buf_text(&destination)), 0);
     }
@@ -634,7 +635,7 @@ static void test_relative_destination(void)
 
     world_init(&world);
     CHECK(chdir(world.root) == 0);
-    CHECK(lq_sync_plan_new(&plan, world.store, "store", NULL) == LQ_OK);
+    CHECK(lq_sync_plan_new(&plan, world.store, "store", NULL, NULL) == LQ_OK);
     CHECK_STR(lq_sync_plan_destination(plan), world.dest);
     CHECK(chdir("/") == 0);
 }
@@ -651,11 +652,11 @@ static void test_root_gone_or_replaced(void)
     add_run(&world, run_1, "file 1");
     CHECK(sync_to(&world, world.dest, NULL, NULL) == LQ_OK);
     add_runs(&world, 1);
-    CHECK(lq_sync_plan_new(&plan, world.store, world.dest, NULL) == LQ_OK);
+    CHECK(lq_sync_plan_new(&plan, world.store, world.dest, NULL, NULL) == LQ_OK);
     CHECK(rename(world.dest, away) == 0);
     CHECK_INT(sync_to(&world, world.dest, NULL, &err), LQ_NOT_FOUND);
     CHECK(strstr(err.message, "is it mounted?") != NULL);
-    CHECK_INT(lq_sync_apply(plan, NULL, NULL, NULL), LQ_NOT_FOUND); /* gone since it was planned */
+    CHECK_INT(lq_sync_apply(plan, NULL, NULL), LQ_NOT_FOUND); /* gone since it was planned */
     CHECK(access(world.dest, F_OK) != 0);
     CHECK(rename(away, world.dest) == 0);
 
@@ -699,6 +700,168 @@ static void test_same_file_system(void)
     }
 }
 
+/* ---- the remote by itself ---- */
+
+struct found {
+    char paths[256];
+    int64_t n_bytes;
+};
+
+static enum lq_status on_found(void *ctx, const char *path, int64_t size_bytes,
+                               struct lq_error *err)
+{
+    struct found *found = ctx;
+    const size_t len = strlen(found->paths);
+
+    snprintf(found->paths + len, sizeof found->paths - len, "%s ", path);
+    found->n_bytes += size_bytes;
+    return LQ_OK;
+}
+
+static struct lq_remote *open_remote(struct world *world)
+{
+    static const struct lq_sync_opts opts = { 0 };
+    struct lq_place place = { 0 };
+    struct lq_remote *remote = NULL;
+
+    CHECK(lq_remote_dir.locate(world->dest, &opts, &place, NULL) == LQ_OK &&
+          lq_remote_dir.open(&remote, &place, &opts, NULL) == LQ_OK);
+    lq_place_release(&place);
+    return remote;
+}
+
+static void test_list(void)
+{
+    static const struct {
+        const char *folder, *paths;
+        int64_t n_bytes;
+    } cases[] = {
+        { "a=1", "a=1/b=1/f.parquet ", 6 },
+        { "a=1/_raw", "", 0 },
+        { "a=2", "a=2/_raw/f.log.zst ", 3 },
+        { "a=2/_raw", "a=2/_raw/f.log.zst ", 3 },
+        { "a=3", "", 0 },
+        { "a=1/b=1/f.parquet", "", 0 },
+        { "away", "", 0 },
+    };
+    LQ_CLEANUP(world_release) struct world world;
+    LQ_CLEANUP(lq_remote_close) struct lq_remote *remote = NULL;
+
+    world_init(&world);
+    remote = open_remote(&world);
+    CHECK(chdir(world.dest) == 0);
+    write_file("./a=1/b=1/f.parquet", "file 1");
+    write_file("./a=1/b=1/.lq-0123456789abcdef.tmp", "file 1");
+    write_file("./a=2/_raw/f.log.zst", "raw");
+    CHECK(symlink("../a=1", "away") == 0 && symlink("/etc/passwd", "a=1/link.parquet") == 0 &&
+          mkfifo("a=1/fifo.parquet", 0666) == 0);
+    for (size_t i = 0; i < LQ_COUNT(cases); i++) {
+        struct found found = { 0 };
+
+        TAP_CASE(cases[i].folder);
+        CHECK_INT(lq_remote_dir.list(remote, cases[i].folder, on_found, &found, NULL), LQ_OK);
+        CHECK_STR(found.paths, cases[i].paths);
+        CHECK_INT(found.n_bytes, cases[i].n_bytes);
+    }
+    CHECK(chdir("/") == 0);
+}
+
+static void test_fetch_and_replace(void)
+{
+    LQ_CLEANUP(world_release) struct world world;
+    LQ_CLEANUP(lq_remote_close) struct lq_remote *remote = NULL;
+    LQ_CLEANUP(lq_free) char *good = NULL;
+    LQ_CLEANUP(lq_free) char *there = NULL;
+    struct lq_put put = { .folder = "a=1/b=1", .name = "f.parquet" };
+    char bytes[16] = "";
+    struct stat info;
+    bool same = true;
+    int fd;
+
+    world_init(&world);
+    remote = open_remote(&world);
+    good = lq_path_join(world.root, "good");
+    there = lq_path_join(world.dest, "a=1/b=1/f.parquet");
+    write_file(good, "file 1");
+    fd = open(good, O_RDWR);
+    put.size_bytes = 6;
+    lq_sha256_hex("file 1", 6, put.sha256);
+
+    CHECK_INT(lq_remote_dir.same(remote, &put, &same, NULL), LQ_NOT_FOUND);
+    CHECK_INT(lq_remote_dir.fetch(remote, &put, fd, NULL), LQ_NOT_FOUND);
+    write_file(there, "file 2");
+    CHECK_INT(lq_remote_dir.same(remote, &put, &same, NULL), LQ_OK);
+    CHECK(!same);
+    CHECK_INT(lq_remote_dir.replace(remote, &put, fd, NULL), LQ_OK);
+    check_text(&world, "a=1/b=1/f.parquet", "file 1");
+    CHECK_INT(lq_remote_dir.same(remote, &put, &same, NULL), LQ_OK);
+    CHECK(same);
+    CHECK(fstat(fd, &info) == 0 && !lq_remote_dir.is_source(remote, &put, &info));
+    CHECK(unlink(there) == 0 && link(good, there) == 0);
+    CHECK(lq_remote_dir.is_source(remote, &put, &info));
+
+    /* The file itself, through a link: it is mended as any other. */
+    CHECK(lseek(fd, 0, SEEK_SET) == 0);
+    CHECK_INT(lq_remote_dir.replace(remote, &put, fd, NULL), LQ_OK);
+    CHECK(!lq_remote_dir.is_source(remote, &put, &info));
+    check_text(&world, "a=1/b=1/f.parquet", "file 1");
+
+    CHECK(ftruncate(fd, 0) == 0 && lseek(fd, 0, SEEK_SET) == 0);
+    CHECK_INT(lq_remote_dir.fetch(remote, &put, fd, NULL), LQ_OK);
+    CHECK(pread(fd, bytes, sizeof bytes, 0) == 6 && strcmp(bytes, "file 1") == 0);
+    CHECK_INT(count_there(world.dest), 1);
+    CHECK_INT(n_other_files, 0);
+    close(fd);
+}
+
+static void test_sweep(void)
+{
+    static const struct {
+        const char *name;
+        bool swept;
+    } cases[] = {
+        { ".lq-0123456789abcdef.tmp", true },   { ".lq-0123456789abcdef.tmp2", false },
+        { ".lq-0123456789abcdeg.tmp", false },  { ".lq-0123456789abcdef.parquet", false },
+        { "lq-0123456789abcdef.tmp", false },   { ".lq-.tmp", false },
+        { ".lq-0123456789abcdef0.tmp", false }, { "001_b_143022.parquet", false },
+    };
+    LQ_CLEANUP(world_release) struct world world;
+    LQ_CLEANUP(lq_remote_close) struct lq_remote *remote = NULL;
+
+    world_init(&world);
+    remote = open_remote(&world);
+    CHECK(chdir(world.dest) == 0 && mkdir("a=1", 0777) == 0 && chdir("a=1") == 0);
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < LQ_COUNT(cases); i++)
+            if (round == 0)
+                fclose(fopen(cases[i].name, "w"));
+        lq_remote_dir.sweep(remote, "a=1", round == 0 ? LQ_US_PER_SECOND : INT64_MAX);
+        for (size_t i = 0; i < LQ_COUNT(cases); i++) {
+            TAP_CASE(cases[i].name);
+            CHECK((access(cases[i].name, F_OK) == 0) == (round == 0 || !cases[i].swept));
+        }
+    }
+    lq_remote_dir.sweep(remote, "a=2", INT64_MAX);
+    CHECK(chdir("/") == 0);
+}
+
+/* A state.db of the first lq is taken on as it is. */
+static void test_older_state(void)
+{
+    LQ_CLEANUP(world_release) struct world world;
+
+    world_init(&world);
+    add_runs(&world, 3);
+    CHECK(sync_to(&world, world.dest, NULL, NULL) == LQ_OK);
+    CHECK(sqlite3_exec(lq_state_sqlite(world.store->state),
+                       "ALTER TABLE destination DROP COLUMN naming; PRAGMA user_version = 1", NULL,
+                       NULL, NULL) == SQLITE_OK);
+    lq_store_close(&world.store);
+    CHECK(lq_store_open(&world.store, &world.project, NULL) == LQ_OK);
+    CHECK_INT(sql_int(&world, "PRAGMA user_version"), 2);
+    CHECK_INT(plan_count(&world, world.dest), 0);
+}
+
 /* Two plans made before either is applied; then several processes at once. */
 static void test_two_at_once(void)
 {
@@ -709,10 +872,10 @@ static void test_two_at_once(void)
 
     world_init(&world);
     add_runs(&world, 40);
-    CHECK(lq_sync_plan_new(&a, world.store, world.dest, NULL) == LQ_OK);
-    CHECK(lq_sync_plan_new(&b, world.store, world.dest, NULL) == LQ_OK);
-    CHECK(lq_sync_apply(a, NULL, NULL, NULL) == LQ_OK);
-    CHECK(lq_sync_apply(b, NULL, &counts, NULL) == LQ_OK);
+    CHECK(lq_sync_plan_new(&a, world.store, world.dest, NULL, NULL) == LQ_OK);
+    CHECK(lq_sync_plan_new(&b, world.store, world.dest, NULL, NULL) == LQ_OK);
+    CHECK(lq_sync_apply(a, NULL, NULL) == LQ_OK);
+    CHECK(lq_sync_apply(b, &counts, NULL) == LQ_OK);
     CHECK_INT(counts.n_present, 40);
     CHECK_INT(count_there(world.dest), 40);
 
@@ -860,13 +1023,13 @@ static void test_unknown_files(void)
     for (int round = 0; round < 2; round++) {
         LQ_CLEANUP(lq_sync_plan_free) struct lq_sync_plan *plan = NULL;
 
-        if (!CHECK(lq_sync_plan_new(&plan, world.store, world.dest, &err) == LQ_OK))
+        if (!CHECK(lq_sync_plan_new(&plan, world.store, world.dest, NULL, &err) == LQ_OK))
             return;
         CHECK_INT(lq_sync_plan_file_count(plan), round == 0 ? 1 : 0);
         CHECK_INT(lq_sync_plan_skip_count(plan), 5);
         CHECK_STR(lq_sync_plan_skip(plan, 0)->path, FOLDER "/bad0.parquet");
         CHECK(strncmp(lq_sync_plan_skip(plan, 0)->reason, "not a run file", 14) == 0);
-        CHECK(lq_sync_apply(plan, NULL, &counts, &err) == LQ_OK);
+        CHECK(lq_sync_apply(plan, &counts, &err) == LQ_OK);
         CHECK_INT(counts.n_copied, round == 0 ? 1 : 0);
     }
     CHECK_INT(sql_int(&world, "SELECT count(*) FROM file"), 1);
@@ -903,6 +1066,10 @@ int main(void)
     TAP_RUN(test_relative_destination);
     TAP_RUN(test_root_gone_or_replaced);
     TAP_RUN(test_same_file_system);
+    TAP_RUN(test_list);
+    TAP_RUN(test_fetch_and_replace);
+    TAP_RUN(test_sweep);
+    TAP_RUN(test_older_state);
     TAP_RUN(test_two_at_once);
     TAP_RUN(test_faults);
     TAP_RUN(test_engine_not_loaded);
