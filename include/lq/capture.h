@@ -19,6 +19,9 @@
 struct lq_sink {
     enum lq_status (*write)(void *ctx, const void *bytes, size_t len, struct lq_error *err);
     void *ctx;
+    /* Pass on what write() still holds back, for who reads along: called a moment after a write,
+     * and then not before the next one. May be NULL. */
+    enum lq_status (*flush)(void *ctx, struct lq_error *err);
 };
 
 struct lq_capture_opts {

@@ -128,6 +128,27 @@ char *lq_schema_sql(const char *path, bool store);
 typedef enum lq_status lq_log_line_fn(void *ctx, int64_t line, struct lq_str piece, bool ends);
 
 /*
+ * Find the log of a run of `project` that is still being recorded with its raw log: `text` is its
+ * id, its name (the newest of that name), or NULL for the newest of all.
+ *   file  out, for lq_query_follow_lines; the caller's
+ * LQ_OK; LQ_NOT_FOUND: no such run is being recorded; LQ_IO, LQ_DENIED.
+ */
+LQ_CHECK enum lq_status lq_query_find_recording(const struct lq_project *project, const char *text,
+                                                char **file, struct lq_error *err);
+
+/* All that is there was given and more is to come. Return anything but LQ_OK to stop. */
+typedef enum lq_status lq_log_wait_fn(void *ctx);
+
+/*
+ * Stream lines `first` to `last` of the log of a run that is being recorded, up to its end.
+ *   on_wait  NULL: only what is there now
+ * LQ_OK; what on_piece or on_wait returned; LQ_CORRUPT: the recording died; LQ_IO.
+ */
+LQ_CHECK enum lq_status lq_query_follow_lines(const char *file, int64_t first, int64_t last,
+                                              lq_log_line_fn *on_piece, lq_log_wait_fn *on_wait,
+                                              void *ctx, struct lq_error *err);
+
+/*
  * Stream lines `first` to `last` (from 1; numbers past the end give nothing) of the raw log of the
  * run in the Parquet file `file`: beside a local run, or in the store if it was synced.
  * LQ_OK; what on_piece returned; LQ_NOT_FOUND: not kept, pruned or not synced (the message names

@@ -2,6 +2,7 @@
 /* A byte ring between one producer and a thread per sink. */
 #include "capture/pump.h"
 #include "base/alloc.h"
+#include "base/time.h"
 #include <signal.h>
 
 enum {
@@ -10,11 +11,16 @@ enum {
     WAKE_BYTES = 64 * 1024,
 };
 
+/* From a write to the flush behind it: short for who reads along, long enough that a busy log is
+ * compressed in large pieces. */
+#define FLUSH_US (LQ_US_PER_SECOND / 5)
+
 struct consumer {
     struct lq_pump *pump;
     struct lq_sink sink;
     pthread_t thread;
-    uint64_t taken; /* guarded by the pump's lock */
+    uint64_t taken;   /* guarded by the pump's lock */
+    int64_t flush_at; /* monotonic; INT64_MAX: nothing to flush */
     enum lq_status status;
     struct lq_error err;
 };
@@ -47,13 +53,39 @@ enum lq_status lq_thread_start(pthread_t *thread, void *(*main)(void *), void *c
                    : LQ_OK;
 }
 
+/* Called and left locked, for the time of the call unlocked. */
+static void flush(struct lq_pump *pump, struct consumer *consumer)
+{
+    consumer->flush_at = INT64_MAX;
+    if (consumer->status != LQ_OK)
+        return;
+    pthread_mutex_unlock(&pump->lock);
+    consumer->status = consumer->sink.flush(consumer->sink.ctx, &consumer->err);
+    pthread_mutex_lock(&pump->lock);
+}
+
+static void wait_until(struct lq_pump *pump, int64_t time)
+{
+    const struct timespec at = { .tv_sec = time / LQ_US_PER_SECOND,
+                                 .tv_nsec = time % LQ_US_PER_SECOND * 1000 };
+
+    if (time == INT64_MAX)
+        pthread_cond_wait(&pump->data, &pump->lock);
+    else
+        pthread_cond_clockwait(&pump->data, &pump->lock, CLOCK_MONOTONIC, &at);
+}
+
 /* The next bytes for `consumer`, waiting for some; 0 at the end. Called and left locked. */
-static size_t next_piece(struct lq_pump *pump, const struct consumer *consumer)
+static size_t next_piece(struct lq_pump *pump, struct consumer *consumer)
 {
     size_t len;
 
-    while (consumer->taken == pump->added && !pump->closed)
-        pthread_cond_wait(&pump->data, &pump->lock);
+    while (consumer->taken == pump->added && !pump->closed) {
+        if (lq_time_monotonic() >= consumer->flush_at)
+            flush(pump, consumer);
+        else
+            wait_until(pump, consumer->flush_at);
+    }
     len = (size_t)(pump->added - consumer->taken);
     if (len > RING_BYTES - consumer->taken % RING_BYTES)
         len = RING_BYTES - consumer->taken % RING_BYTES;
@@ -73,9 +105,13 @@ static void *consumer_main(void *ctx)
         pthread_mutex_unlock(&pump->lock);
         if (consumer->status == LQ_OK)
             consumer->status = consumer->sink.write(consumer->sink.ctx, bytes, len, &consumer->err);
+        if (consumer->sink.flush && consumer->flush_at == INT64_MAX)
+            consumer->flush_at = lq_time_monotonic() + FLUSH_US;
         pthread_mutex_lock(&pump->lock);
         consumer->taken += len;
         pthread_cond_signal(&pump->room);
+        if (consumer->flush_at != INT64_MAX && lq_time_monotonic() >= consumer->flush_at)
+            flush(pump, consumer);
     }
     pthread_mutex_unlock(&pump->lock);
     return NULL;
@@ -95,7 +131,7 @@ enum lq_status lq_pump_start(struct lq_pump **out, const struct lq_sink *sinks, 
         struct consumer *consumer = &pump->consumers[i];
         enum lq_status status;
 
-        *consumer = (struct consumer){ .pump = pump, .sink = sinks[i] };
+        *consumer = (struct consumer){ .pump = pump, .sink = sinks[i], .flush_at = INT64_MAX };
         status = lq_thread_start(&consumer->thread, consumer_main, consumer, err);
         if (status != LQ_OK) {
             int64_t n_bytes;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* lq output: the log of a run, or parts of it. */
 #include "cli/lines.h"
+#include "cli/pager.h"
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
@@ -20,7 +21,7 @@ static const struct lq_opt output_opts[] = {
     LQ_OPT(struct output_args, context, 'C', "context", "N",
            "with --grep: N lines before and after too"),
     LQ_OPT(struct output_args, follow, 0, "follow", NULL,
-           "to the end of the run; one that is still being recorded cannot be read"),
+           "of a run that is still being recorded, print what comes until it ends"),
     LQ_ARG(struct output_args, ref, "run", "5, build, build:~1 (the newest run); 5:3 its lines"),
     LQ_OPT_END,
 };
@@ -33,6 +34,7 @@ struct kept {
 
 struct output {
     struct lq_lines lines;
+    bool recording;    /* the file is that of a run which is being recorded */
     pcre2_code *regex; /* NULL: every line */
     pcre2_match_data *match;
     bool as_is;                  /* bytes of the log, pieces of lines as they come */
@@ -55,20 +57,25 @@ static void output_release(struct output *output)
     lq_lines_release(&output->lines);
 }
 
-/* Take a line that was chosen; LQ_CANCELLED when no further one is wanted. */
+/* LQ_CANCELLED when no further line is wanted: who follows a log does not wait for one. */
+static enum lq_status go_on(const struct output *output)
+{
+    return output->most > 0 && output->n_lines >= output->most ? LQ_CANCELLED : LQ_OK;
+}
+
+/* Take a line that was chosen; LQ_CANCELLED when it was the last. */
 static enum lq_status choose(struct output *output, int64_t number, bool marked, struct lq_str text)
 {
     const int64_t index = output->n_lines++;
 
-    if (output->most > 0 && index >= output->most)
-        return LQ_CANCELLED;
     if (output->counting || index < output->skip)
         return LQ_OK;
     if (output->around > 0 && output->newest > 0 && number > output->newest + 1 &&
         lq_out_is_table(output->lines.cli->format))
         fputs("--\n", output->lines.cli->out);
     output->newest = number;
-    return lq_lines_add(&output->lines, number, marked, text, output->err);
+    LQ_TRY(lq_lines_add(&output->lines, number, marked, text, output->err));
+    return go_on(output);
 }
 
 static enum lq_status choose_before(struct output *output)
@@ -122,13 +129,11 @@ static enum lq_status pass_on(struct output *output, struct lq_str piece, bool e
 
     if (ends)
         output->n_lines++;
-    if (output->most > 0 && index >= output->most)
-        return LQ_CANCELLED;
     if (output->counting || index < output->skip)
         return LQ_OK;
     if (fwrite(piece.ptr, 1, piece.len, out) != piece.len || (ends && putc('\n', out) == EOF))
         return lq_error_set(output->err, LQ_IO, "cannot write standard output");
-    return LQ_OK;
+    return ends ? go_on(output) : LQ_OK;
 }
 
 static enum lq_status on_piece(void *ctx, int64_t number, struct lq_str piece, bool ends)
@@ -204,6 +209,18 @@ static enum lq_status check_args(const struct output_args *args, struct lq_error
     return LQ_OK;
 }
 
+/* The lines that --lines asks for; without it, all. */
+static enum lq_status read_lines_option(const struct output_args *args, int64_t *first,
+                                        int64_t *last, struct lq_error *err)
+{
+    *first = 1;
+    *last = INT64_MAX;
+    if (args->lines && !read_range(args->lines, first, last))
+        return lq_error_set(err, LQ_USAGE, "--lines needs a range such as 10-20, not '%s'",
+                            args->lines);
+    return LQ_OK;
+}
+
 /* The lines of the log that are asked about. */
 static enum lq_status find_range(struct lq_query *query, const struct output_args *args,
                                  const struct lq_ref *ref, int64_t *first, int64_t *last,
@@ -212,14 +229,8 @@ static enum lq_status find_range(struct lq_query *query, const struct output_arg
     LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
     bool more;
 
-    *first = 1;
-    *last = INT64_MAX;
-    if (args->lines && !read_range(args->lines, first, last))
-        return lq_error_set(err, LQ_USAGE, "--lines needs a range such as 10-20, not '%s'",
-                            args->lines);
-    if (args->lines)
-        return LQ_OK;
-    if (ref->event_id == 0)
+    LQ_TRY(read_lines_option(args, first, last, err));
+    if (args->lines || ref->event_id == 0)
         return LQ_OK;
     LQ_TRY(lq_cli_query_event(query, "log_line_start, log_line_end", ref, args->ref, &rows, err));
     LQ_TRY(lq_rows_next(rows, &more, err));
@@ -231,6 +242,16 @@ static enum lq_status find_range(struct lq_query *query, const struct output_arg
     return LQ_OK;
 }
 
+/* More is to come: who reads along sees what there is. */
+static enum lq_status on_wait(void *ctx)
+{
+    struct output *output = ctx;
+
+    if (fflush(output->lines.cli->out) != 0)
+        return lq_error_set(output->err, LQ_IO, "cannot write standard output");
+    return LQ_OK;
+}
+
 /* One pass over the log. */
 static enum lq_status pass(struct output *output, const char *file, int64_t first, int64_t last,
                            struct lq_error *err)
@@ -239,8 +260,15 @@ static enum lq_status pass(struct output *output, const char *file, int64_t firs
 
     output->n_lines = output->n_before = output->after = 0;
     output->err = err;
-    status = lq_query_log_lines(file, first, last, on_piece, output, err);
-    return status == LQ_CANCELLED ? LQ_OK : status;
+    if (output->recording)
+        status = lq_query_follow_lines(file, first, last, on_piece,
+                                       output->counting ? NULL : on_wait, output, err);
+    else
+        status = lq_query_log_lines(file, first, last, on_piece, output, err);
+    /* A log that is not complete yet is counted as far as it goes. */
+    if (status == LQ_CANCELLED || (status == LQ_CORRUPT && output->recording && output->counting))
+        return LQ_OK;
+    return status;
 }
 
 static enum lq_status print_lines(struct output *output, const struct output_args *args,
@@ -258,29 +286,76 @@ static enum lq_status print_lines(struct output *output, const struct output_arg
     return pass(output, file, first, last, err);
 }
 
-static enum lq_status output_main(struct lq_cli *cli, const void *argp, struct lq_error *err)
+static enum lq_status print_file(struct output *output, struct lq_cli *cli,
+                                 const struct output_args *args, const char *file, int64_t first,
+                                 int64_t last, struct lq_error *err)
 {
-    const struct output_args *args = argp;
+    output->as_is = cli->format == LQ_OUT_TABLE && !lq_out_is_terminal(cli->out);
+    LQ_TRY(lq_lines_begin(&output->lines, cli, false, LQ_LINES_MAX_BYTES, err));
+    LQ_TRY(print_lines(output, args, file, first, last, err));
+    return lq_lines_end(&output->lines, err);
+}
+
+static enum lq_status print_recorded(struct output *output, struct lq_cli *cli,
+                                     const struct output_args *args, struct lq_error *err)
+{
     LQ_CLEANUP(lq_query_close) struct lq_query *query = NULL;
     LQ_CLEANUP(lq_ref_release) struct lq_ref ref = { 0 };
-    LQ_CLEANUP(output_release) struct output output = { 0 };
-    enum lq_status status;
     int64_t first, last;
     bool empty;
 
+    LQ_TRY(lq_cli_open_query(cli, &query, &empty, err));
+    LQ_TRY(lq_query_find(query, args->ref ? args->ref : "~0", &ref, err));
+    LQ_TRY(find_range(query, args, &ref, &first, &last, err));
+    return print_file(output, cli, args, ref.file, first, last, err);
+}
+
+/* Print the log of a run that is being recorded. LQ_NOT_FOUND: none that was asked for is. */
+static enum lq_status print_recording(struct output *output, struct lq_cli *cli,
+                                      const struct output_args *args, struct lq_error *err)
+{
+    LQ_CLEANUP(lq_free) char *file = NULL;
+    int64_t first, last;
+
+    LQ_TRY(lq_query_find_recording(&cli->project, args->ref, &file, err));
+    LQ_TRY(read_lines_option(args, &first, &last, err));
+    /* A pager would hold back what has come until the screen is full. */
+    if (lq_pager_owns(cli->out)) {
+        lq_pager_close(cli->out);
+        cli->out = stdout;
+    }
+    output->recording = true;
+    return print_file(output, cli, args, file, first, last, err);
+}
+
+/* Runs of another store, events and counts backwards are of recorded runs only. */
+static bool may_be_recording(const struct lq_cli *cli, const struct output_args *args)
+{
+    return args->follow && cli->has_project && !cli->scope.data &&
+           (!args->ref || !strpbrk(args->ref, ":~/@"));
+}
+
+static enum lq_status output_main(struct lq_cli *cli, const void *argp, struct lq_error *err)
+{
+    const struct output_args *args = argp;
+    LQ_CLEANUP(output_release) struct output output = { 0 };
+    struct lq_error reason = { 0 };
+    enum lq_status status;
+
     LQ_TRY(check_args(args, err));
     LQ_TRY(compile(&output, args, err));
-    LQ_TRY(lq_cli_open_query(cli, &query, &empty, err));
-    status = lq_query_find(query, args->ref ? args->ref : "~0", &ref, err);
-    if (status == LQ_NOT_FOUND && args->follow)
-        lq_say("a run that is still being recorded cannot be read: its log is there when it ends");
-    if (status != LQ_OK)
-        return status;
-    LQ_TRY(find_range(query, args, &ref, &first, &last, err));
-    output.as_is = cli->format == LQ_OUT_TABLE && !lq_out_is_terminal(cli->out);
-    LQ_TRY(lq_lines_begin(&output.lines, cli, false, LQ_LINES_MAX_BYTES, err));
-    LQ_TRY(print_lines(&output, args, ref.file, first, last, err));
-    return lq_lines_end(&output.lines, err);
+    if (may_be_recording(cli, args)) {
+        status = print_recording(&output, cli, args, &reason);
+        /* Not found also when it has just ended: then it is recorded. */
+        if (status != LQ_NOT_FOUND) {
+            if (err)
+                *err = reason;
+            return status;
+        }
+        output.recording = false;
+        lq_lines_release(&output.lines);
+    }
+    return print_recorded(&output, cli, args, err);
 }
 
 const struct lq_command lq_cmd_output = {

@@ -59,5 +59,5 @@ enum lq_status lq_query_log_lines(const char *file, int64_t first, int64_t last,
     LQ_CLEANUP(lq_free) char *path = NULL;
 
     LQ_TRY(find_raw_log(file, &path, err));
-    return lq_raw_log_lines(path, first, last, on_piece, ctx, NULL, err);
+    return lq_raw_log_lines(path, first, last, on_piece, NULL, ctx, NULL, err);
 }

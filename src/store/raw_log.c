@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/types.h>
 #include <unistd.h>
 #include <zstd.h>
@@ -19,6 +20,10 @@ enum {
  * all little-endian. */
 #define SEEK_TABLE_MAGIC UINT32_C(0x184D2A5E)
 #define SEEKABLE_MAGIC UINT32_C(0x8F92EAB1)
+
+/* How often who follows a log looks for more. */
+#define FOLLOW_US 50000
+
 enum { SEEK_HEADER_BYTES = 8, SEEK_ENTRY_BYTES = 8, SEEK_FOOTER_BYTES = 9 };
 
 struct frame {
@@ -56,8 +61,8 @@ enum lq_status lq_raw_log_writer_new(struct lq_raw_log_writer **out, int fd, str
     return LQ_OK;
 }
 
-/* Feed zstd and write what comes out, until the input is taken or, with ZSTD_e_end, the frame is
- * complete. */
+/* Feed zstd and write what comes out, until the input is taken; with ZSTD_e_flush and ZSTD_e_end,
+ * until zstd holds nothing back. */
 static enum lq_status compress(struct lq_raw_log_writer *writer, ZSTD_inBuffer *in,
                                ZSTD_EndDirective mode, struct lq_error *err)
 {
@@ -71,7 +76,7 @@ static enum lq_status compress(struct lq_raw_log_writer *writer, ZSTD_inBuffer *
             return zstd_failed(err, left);
         LQ_TRY(lq_write_all(writer->fd, out.dst, out.pos, "raw log", err));
         writer->open.compressed += (uint32_t)out.pos;
-    } while (mode == ZSTD_e_end ? left > 0 : in->pos < in->size);
+    } while (mode == ZSTD_e_continue ? in->pos < in->size : left > 0);
     return LQ_OK;
 }
 
@@ -118,6 +123,13 @@ enum lq_status lq_raw_log_write(struct lq_raw_log_writer *writer, const void *by
             LQ_TRY(end_frame(writer, err));
     }
     return LQ_OK;
+}
+
+enum lq_status lq_raw_log_flush(struct lq_raw_log_writer *writer, struct lq_error *err)
+{
+    ZSTD_inBuffer nothing = { NULL, 0, 0 };
+
+    return writer->open.content > 0 ? compress(writer, &nothing, ZSTD_e_flush, err) : LQ_OK;
 }
 
 static void add_le32(struct lq_buf *buf, uint32_t value)
@@ -175,6 +187,8 @@ struct lq_raw_log_reader {
     bool mid_frame;  /* a frame has begun and not ended */
     bool table_seen; /* the last thing read was a seek table: the log is complete */
     bool input_ended;
+    lq_raw_log_wait_fn *on_wait; /* NULL: the end of the file is the end of the log */
+    void *wait_ctx;
 };
 
 enum lq_status lq_raw_log_open(struct lq_raw_log_reader **out, const char *path,
@@ -198,6 +212,26 @@ enum lq_status lq_raw_log_open(struct lq_raw_log_reader **out, const char *path,
     return LQ_OK;
 }
 
+bool lq_raw_log_is_written(int fd)
+{
+    if (flock(fd, LOCK_SH | LOCK_NB) != 0)
+        return errno == EWOULDBLOCK;
+    flock(fd, LOCK_UN);
+    return false;
+}
+
+/* All that is there was read. A writer that has ended may have written since: so once more. */
+static enum lq_status wait_for_writer(struct lq_raw_log_reader *reader)
+{
+    if (!lq_raw_log_is_written(reader->fd)) {
+        reader->on_wait = NULL;
+        return LQ_OK;
+    }
+    LQ_TRY(reader->on_wait(reader->wait_ctx));
+    usleep(FOLLOW_US);
+    return LQ_OK;
+}
+
 /* Get at least `need` unread bytes into the buffer, fewer at the end of the file. */
 static enum lq_status fill(struct lq_raw_log_reader *reader, size_t need, struct lq_error *err)
 {
@@ -213,7 +247,10 @@ static enum lq_status fill(struct lq_raw_log_reader *reader, size_t need, struct
             return lq_error_errno(err, errno, "cannot read '%s'", reader->path);
         if (n > 0)
             left += (size_t)n;
-        reader->input_ended = n == 0;
+        if (n == 0 && reader->on_wait)
+            LQ_TRY(wait_for_writer(reader));
+        else
+            reader->input_ended = n == 0;
     }
     reader->in.pos = 0;
     reader->in.size = left;
@@ -302,6 +339,7 @@ void lq_raw_log_close(struct lq_raw_log_reader **reader)
 struct walk {
     int64_t first, last;
     lq_raw_log_line_fn *on_piece;
+    lq_raw_log_wait_fn *on_wait;
     void *ctx;
     int64_t newlines; /* so far; the line being read is this plus one */
     bool mid_line;
@@ -341,6 +379,8 @@ static enum lq_status walk_log(struct walk *walk, const char *path, bool to_the_
     struct lq_str bytes;
 
     LQ_TRY(lq_raw_log_open(&reader, path, err));
+    reader->on_wait = walk->on_wait;
+    reader->wait_ctx = walk->ctx;
     do {
         LQ_TRY(lq_raw_log_read(reader, &bytes, err));
         LQ_TRY(walk_bytes(walk, bytes));
@@ -349,10 +389,12 @@ static enum lq_status walk_log(struct walk *walk, const char *path, bool to_the_
 }
 
 enum lq_status lq_raw_log_lines(const char *path, int64_t first, int64_t last,
-                                lq_raw_log_line_fn *on_piece, void *ctx, int64_t *n_lines,
-                                struct lq_error *err)
+                                lq_raw_log_line_fn *on_piece, lq_raw_log_wait_fn *on_wait,
+                                void *ctx, int64_t *n_lines, struct lq_error *err)
 {
-    struct walk walk = { .first = first, .last = last, .on_piece = on_piece, .ctx = ctx };
+    struct walk walk = {
+        .first = first, .last = last, .on_piece = on_piece, .on_wait = on_wait, .ctx = ctx
+    };
     enum lq_status status = walk_log(&walk, path, n_lines != NULL, err);
     const int64_t line = walk.newlines + 1;
 

@@ -29,6 +29,9 @@ LQ_CHECK enum lq_status lq_raw_log_writer_new(struct lq_raw_log_writer **writer,
 LQ_CHECK enum lq_status lq_raw_log_write(struct lq_raw_log_writer *writer, const void *bytes,
                                          size_t len, struct lq_error *err);
 
+/* Make what was written so far readable in the file. Costs some of the compression. LQ_IO. */
+LQ_CHECK enum lq_status lq_raw_log_flush(struct lq_raw_log_writer *writer, struct lq_error *err);
+
 /* End the last frame and write the seek table. Syncs nothing. LQ_IO. */
 LQ_CHECK enum lq_status lq_raw_log_finish(struct lq_raw_log_writer *writer, struct lq_error *err);
 
@@ -53,16 +56,25 @@ LQ_CHECK enum lq_status lq_raw_log_open(struct lq_raw_log_reader **reader, const
 LQ_CHECK enum lq_status lq_raw_log_read(struct lq_raw_log_reader *reader, struct lq_str *bytes,
                                         struct lq_error *err);
 
+/* Whether the open file `fd` is a log that is still being written: its writer holds an exclusive
+ * flock on it. */
+bool lq_raw_log_is_written(int fd);
+
 void lq_raw_log_close(struct lq_raw_log_reader **reader);
 
 /* A piece of line number `line` (from 1), without its newline; borrowed for the call. Long lines
  * come in several pieces, of which the last has `ends`. Return anything but LQ_OK to stop. */
 typedef enum lq_status lq_raw_log_line_fn(void *ctx, int64_t line, struct lq_str piece, bool ends);
 
+/* Called when all that is there was read and more is to come. Return anything but LQ_OK to stop. */
+typedef enum lq_status lq_raw_log_wait_fn(void *ctx);
+
 /*
  * Stream lines `first` to `last` (1-based, inclusive; numbers past the end give nothing) of the log
  * at `path` to `on_piece`.
  *
+ *   on_wait  may be NULL; else a log that is still being written is followed to its end. One whose
+ *            writer dies is cut short.
  *   n_lines  out, may be NULL: the lines of the whole log. Costs decoding it to its end, which is
  *            otherwise left off after line `last`.
  *
@@ -70,7 +82,7 @@ typedef enum lq_status lq_raw_log_line_fn(void *ctx, int64_t line, struct lq_str
  * before the damage given and `n_lines` the lines up to there.
  */
 LQ_CHECK enum lq_status lq_raw_log_lines(const char *path, int64_t first, int64_t last,
-                                         lq_raw_log_line_fn *on_piece, void *ctx, int64_t *n_lines,
-                                         struct lq_error *err);
+                                         lq_raw_log_line_fn *on_piece, lq_raw_log_wait_fn *on_wait,
+                                         void *ctx, int64_t *n_lines, struct lq_error *err);
 
 #endif

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <lq/format.h>
 #include <pthread.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 /* One file on its way: written under `temporary`, published as `name`, both in `folder`. */
@@ -69,6 +70,11 @@ static enum lq_status parse_log(void *ctx, const void *bytes, size_t len, struct
 static enum lq_status write_raw(void *ctx, const void *bytes, size_t len, struct lq_error *err)
 {
     return lq_raw_log_write(ctx, bytes, len, err);
+}
+
+static enum lq_status flush_raw(void *ctx, struct lq_error *err)
+{
+    return lq_raw_log_flush(ctx, err);
 }
 
 static enum lq_status keep_excerpt(void *ctx, const void *bytes, size_t len, struct lq_error *err)
@@ -167,9 +173,11 @@ static enum lq_status open_raw(struct lq_recorder *recorder, const struct lq_run
     if (recorder->raw_fd < 0)
         return lq_error_errno(err, errno, "cannot create '%s/%s'", raw->folder, raw->temporary);
     raw->written = true;
+    /* Tells who follows the log that it grows; without such locks here nobody can follow it. */
+    flock(recorder->raw_fd, LOCK_EX | LOCK_NB);
     LQ_TRY(lq_raw_log_writer_new(&recorder->raw_writer, recorder->raw_fd, err));
     recorder->sinks[recorder->n_sinks++] =
-        (struct lq_sink){ .write = write_raw, .ctx = recorder->raw_writer };
+        (struct lq_sink){ .write = write_raw, .ctx = recorder->raw_writer, .flush = flush_raw };
     return LQ_OK;
 }
 

@@ -63,11 +63,75 @@ END
     done
     run lq output 9 --follow
     expect_rc 1
-    expect_in_stderr 'still being recorded'
     rm -r .lq/raw
     run lq output 1
     expect_rc 1
     expect_in_stderr 'the raw log was not kept'
+}
+
+# saw FILE TEXT: wait until the file has a line with the text.
+saw() {
+    until grep -q -- "$2" "$1" 2>/dev/null; do sleep 0.02; done
+}
+
+test_output_follows_a_run_that_is_recorded() {
+    local recorder follower status
+    new_project
+    lq run -q -n old echo of old 2>/dev/null
+    mkfifo go
+    # Behind 128 KiB zstd hands out a block by itself: so little comes by flushing alone.
+    lq run -q -n slow sh -c 'echo begun; read x; echo "ended $x"; exit 3' <go 2>/dev/null &
+    recorder=$!
+    exec {gate}>go
+    until lq output 2 --follow --head 1 >first 2>/dev/null; do sleep 0.02; done
+    expect test "$(<first)" = begun
+    lq output --follow >newest &
+    follower=$!
+    lq output slow --follow --grep ended --json >json &
+    saw newest begun
+    run lq output old --follow
+    expect_stdout <<'END'
+of old
+END
+    echo well >&"$gate"
+    exec {gate}>&-
+    status=0
+    wait "$recorder" || status=$?
+    expect test "$status" = 3
+    wait "$follower" || fail "following ended with $?"
+    wait
+    expect test "$(<newest)" = $'begun\nended well'
+    expect test "$(jq_text json)" = 'ended well'
+    run lq output slow --follow
+    expect_stdout <<'END'
+begun
+ended well
+END
+}
+
+# jq_text FILE: the texts of the rows in a JSON file.
+jq_text() {
+    python3 -c 'import json, sys
+for row in json.load(open(sys.argv[1])): print(row["text"])' "$1"
+}
+
+test_output_follows_a_recording_that_dies() {
+    local recorder follower status=0
+    new_project
+    mkfifo go
+    lq run -q sh -c 'echo begun; echo $$ >child; read x' <go 2>/dev/null &
+    recorder=$!
+    exec {gate}>go
+    until [[ -s child ]]; do sleep 0.02; done
+    lq output --follow >seen 2>said &
+    follower=$!
+    saw seen begun
+    kill -9 "$recorder" && kill "$(<child)"
+    wait "$follower" || status=$?
+    expect test "$status" = 1
+    expect grep -q 'cut short' said
+    run lq output --follow
+    expect_rc 1
 }
 
 test_output_of_many_lines() {

@@ -157,12 +157,12 @@ static void test_lines(void)
         TAP_CASE(cases[i].text);
         CHECK(write_log((struct lq_str){ cases[i].text, strlen(cases[i].text) }, 1, &n_bytes,
                         &n_lines));
-        CHECK(lq_raw_log_lines(path, cases[i].first, cases[i].last, collect, &got, &n_lines,
+        CHECK(lq_raw_log_lines(path, cases[i].first, cases[i].last, collect, NULL, &got, &n_lines,
                                NULL) == LQ_OK);
         CHECK_STR(lq_buf_text(&got.text), cases[i].want);
         CHECK_INT(n_lines, cases[i].n_lines);
-        CHECK(lq_raw_log_lines(path, cases[i].first, cases[i].last, collect, &again, NULL, NULL) ==
-              LQ_OK);
+        CHECK(lq_raw_log_lines(path, cases[i].first, cases[i].last, collect, NULL, &again, NULL,
+                               NULL) == LQ_OK);
         CHECK_STR(lq_buf_text(&again.text), cases[i].want);
         lq_buf_release(&got.text);
         lq_buf_release(&again.text);
@@ -177,12 +177,12 @@ static void test_lines_of_a_long_log(void)
 
     make_long(&text, 1000000);
     CHECK(write_log((struct lq_str){ text.data, text.len }, 1 << 20, &n_bytes, &n_lines));
-    CHECK(lq_raw_log_lines(path, 777777, 777778, collect, &got, &n_lines, NULL) == LQ_OK);
+    CHECK(lq_raw_log_lines(path, 777777, 777778, collect, NULL, &got, &n_lines, NULL) == LQ_OK);
     CHECK_STR(lq_buf_text(&got.text), "777777:line 777777;777778:line 777778;");
     CHECK_INT(n_lines, 1000000);
     lq_buf_clear(&got.text);
     got.stop_at = 2;
-    CHECK(lq_raw_log_lines(path, 1, 1000000, collect, &got, NULL, NULL) == LQ_CANCELLED);
+    CHECK(lq_raw_log_lines(path, 1, 1000000, collect, NULL, &got, NULL, NULL) == LQ_CANCELLED);
     CHECK_STR(lq_buf_text(&got.text), "1:line 1;2:line 2;");
     lq_buf_release(&got.text);
 }
@@ -220,8 +220,8 @@ static void test_damage(void)
         CHECK(got.len >= (size_t)4 << 20 && memcmp(got.data, text.data, (size_t)4 << 20) == 0);
     }
     CHECK(lq_file_replace(path, "plain text\n", 11, NULL) == LQ_OK);
-    CHECK(lq_raw_log_lines(path, 1, 1, NULL, NULL, NULL, &err) == LQ_CORRUPT);
-    CHECK(lq_raw_log_lines("/nonexistent/x", 1, 1, NULL, NULL, NULL, &err) == LQ_NOT_FOUND);
+    CHECK(lq_raw_log_lines(path, 1, 1, NULL, NULL, NULL, NULL, &err) == LQ_CORRUPT);
+    CHECK(lq_raw_log_lines("/nonexistent/x", 1, 1, NULL, NULL, NULL, NULL, &err) == LQ_NOT_FOUND);
 }
 
 static void test_full_disk(void)
