@@ -41,6 +41,10 @@ struct lq_scope {
     void *warn_ctx;
 };
 
+/* Begin to load the engine, on a thread of its own, for a program that is about to open a query and has
+ * something else to do before. */
+void lq_query_preload(void);
+
 /*
  * Open the runs of a scope. `project` may be NULL where there is none (scope->global, ->data).
  * Filters that name no run are no error: the views are empty.

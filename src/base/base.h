@@ -32,6 +32,16 @@
             return try_status_;                                                                    \
     } while (0)
 
+/* A sanitizer wants to see everything freed. (gcc defines macros, clang has features.) */
+#ifdef __has_feature
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define LQ_UNDER_SANITIZER
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define LQ_UNDER_SANITIZER
+#endif
+
 #define LQ_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 #endif

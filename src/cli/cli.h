@@ -36,6 +36,8 @@ struct lq_cli {
     FILE *out; /* where answers go: standard output, or the pager before it */
     enum lq_out_format format;
     const char *save; /* -O: the Parquet file to write, with format LQ_OUT_PARQUET; NULL: none */
+    struct lq_query
+        *query; /* that the command opened, kept open: the end of the process is quicker */
     struct lq_queries
         *queries;  /* of a server, which runs many commands: open queries; NULL: none */
     bool closed;   /* with `queries`: SQL must reach nothing but the runs, see lq_scope */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* lq events, lq errors, lq warnings: events, newest run first, in the order of the log. */
+#include "base/str.h"
 #include "cli/cli.h"
 #include <lq/rows.h>
 
@@ -37,13 +38,56 @@ const char lq_cli_events_table[] = "ref, source_name AS run, coalesce(severity, 
 static const char severity_table[] = "ref, source_name AS run, " PLACE_AND_MESSAGE;
 static const char *const flexible[] = { "location", "message", NULL };
 
+/* The severities that there are, of which a list has each once at most. */
+#define MAX_SEVERITIES 4
+#define MAX_PARAMS (MAX_SEVERITIES + 3)
+
+static bool is_among(const struct lq_value *values, size_t n, const char *text)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (lq_str_eq(values[i].text, lq_str_of(text)))
+            return true;
+    }
+    return false;
+}
+
+/* A condition is there only when it is asked for: the engine plans each that it is given. */
+static size_t add_conditions(struct lq_buf *sql, char *severities, const struct lq_ref *ref,
+                             struct lq_value *params)
+{
+    size_t n = 0;
+
+    for (char *part = strsep(&severities, ","); part; part = strsep(&severities, ",")) {
+        if (is_among(params, n, part))
+            continue;
+        params[n++] = lq_value_text(part);
+        lq_buf_addf(sql, "%s$%zu::VARCHAR", n == 1 ? " WHERE severity IN (" : ", ", n);
+    }
+    if (n > 0)
+        lq_buf_addc(sql, ')');
+    if (ref->file) {
+        params[n++] = lq_value_text(ref->file);
+        lq_buf_addf(sql, " %s file = $%zu::VARCHAR", n == 1 ? "WHERE" : "AND", n);
+        params[n++] = lq_value_text(ref->run_uid);
+        lq_buf_addf(sql, " AND run_uid IS NOT DISTINCT FROM $%zu::VARCHAR", n);
+    }
+    if (ref->event_id) {
+        params[n++] = lq_value_int(ref->event_id);
+        lq_buf_addf(sql, " AND event_id = $%zu::BIGINT", n);
+    }
+    return n;
+}
+
 /* `severities`: separated by commas; NULL: all events, passed tests too. */
 static enum lq_status show_events(struct lq_cli *cli, const struct events_args *args,
                                   const char *severities, const char *table, struct lq_error *err)
 {
     LQ_CLEANUP(lq_query_close) struct lq_query *query = NULL;
     LQ_CLEANUP(lq_ref_release) struct lq_ref ref = { 0 };
-    LQ_CLEANUP(lq_free) char *sql = NULL;
+    LQ_CLEANUP(lq_buf_release) struct lq_buf sql = LQ_BUF_INIT;
+    LQ_CLEANUP(lq_free) char *list = lq_strdup(severities);
+    struct lq_value params[MAX_PARAMS];
+    size_t n_params;
     int64_t limit;
     bool empty;
 
@@ -51,17 +95,12 @@ static enum lq_status show_events(struct lq_cli *cli, const struct events_args *
     LQ_TRY(lq_cli_open_query(cli, &query, &empty, err));
     if (args->ref)
         LQ_TRY(lq_query_find(query, args->ref, &ref, err));
-    sql = lq_format("SELECT %s FROM lq_events WHERE "
-                    "($1::VARCHAR IS NULL OR severity IN (SELECT unnest(string_split($1, ',')))) "
-                    "AND ($2::VARCHAR IS NULL OR file = $2) "
-                    "AND ($3::BIGINT = 0 OR event_id = $3) "
-                    "ORDER BY started_at DESC, run_uid DESC, event_id",
-                    lq_out_is_table(cli->format) ? table : lq_cli_events_data);
-    return lq_cli_print_query(cli, query, sql,
-                              (const struct lq_value[]){ lq_value_text(severities),
-                                                         lq_value_text(ref.file),
-                                                         lq_value_int(ref.event_id) },
-                              3, flexible, limit, err);
+    lq_buf_addf(&sql, "SELECT %s FROM lq_events",
+                lq_out_is_table(cli->format) ? table : lq_cli_events_data);
+    n_params = add_conditions(&sql, list, &ref, params);
+    lq_buf_adds(&sql, " ORDER BY started_at DESC, run_uid DESC, event_id");
+    return lq_cli_print_query(cli, query, lq_buf_text(&sql), params, n_params, flexible, limit,
+                              err);
 }
 
 static enum lq_status errors_main(struct lq_cli *cli, const void *args, struct lq_error *err)

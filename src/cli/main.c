@@ -244,6 +244,8 @@ enum lq_status lq_cli_open_query(struct lq_cli *cli, struct lq_query **query, bo
         LQ_TRY(lq_queries_open(cli->queries, cli, query, err));
     else
         LQ_TRY(lq_query_open(query, cli->has_project ? &cli->project : NULL, scope, err));
+    if (!cli->queries && !cli->query)
+        cli->query = lq_query_share(*query);
     *empty = lq_query_run_count(*query) == 0;
     if (!*empty)
         return LQ_OK;
@@ -371,6 +373,7 @@ enum lq_status lq_cli_run(struct lq_cli *cli, const struct lq_command *command, 
     if (!cli->cwd)
         return lq_error_errno(err, errno, "cannot tell the current folder");
     if (command->needs & LQ_NEEDS_SCOPE) {
+        lq_query_preload();
         LQ_TRY(read_scope(cli, &scope, err));
         LQ_TRY(read_out(cli, &out, err));
     }
@@ -455,19 +458,9 @@ static int conclude(struct lq_cli *cli, enum lq_status status, struct lq_error *
     return cli->exit_code >= 0 ? cli->exit_code : exit_code_of(status);
 }
 
-/* gcc defines macros, clang has features. */
-#ifdef __has_feature
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define UNDER_SANITIZER
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define UNDER_SANITIZER
-#endif
-
 void lq_cli_leave(struct lq_cli *cli, enum lq_status status, struct lq_error *err)
 {
-#ifndef UNDER_SANITIZER
+#ifndef LQ_UNDER_SANITIZER
     if (!cli->queries)
         _exit(conclude(cli, status, err));
 #else
@@ -486,6 +479,7 @@ static void open_standard_streams(void)
 
 void lq_cli_release(struct lq_cli *cli)
 {
+    lq_query_close(&cli->query);
     lq_project_release(&cli->project);
     lq_free(&cli->cwd);
     lq_free(&cli->store);
@@ -497,12 +491,15 @@ int main(int argc, char **argv)
 {
     struct lq_cli cli = { .exit_code = -1, .out = stdout };
     struct lq_error err = { 0 };
+    enum lq_status status;
     int code;
 
     (void)argc;
     open_standard_streams();
     setlocale(LC_CTYPE, "");
-    code = conclude(&cli, dispatch(&cli, argv, &err), &err);
+    status = dispatch(&cli, argv, &err);
+    lq_cli_leave(&cli, status, &err);
+    code = conclude(&cli, status, &err);
     lq_cli_release(&cli);
     return code;
 }

@@ -72,7 +72,6 @@ enum lq_status lq_query_open_log(struct lq_query **out, const char *path, const 
                                         events_next, query };
     LQ_TRY(lq_db_add_source(query->db, "lq_log_rows", &query->source, err));
     LQ_TRY(lq_query_add_log_relations(query, path, err));
-    LQ_TRY(lq_query_add_views(query, err));
     *out = LQ_TAKE(query);
     return LQ_OK;
 }

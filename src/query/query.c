@@ -9,6 +9,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -231,24 +232,19 @@ static bool drop_unreadable(struct lq_query *query)
     return true;
 }
 
-/* ---- macros ---- */
-
-static enum lq_status add_macros(struct lq_query *query, struct lq_error *err)
-{
-    query->has_macros = true;
-    return lq_db_script(query->db, lq_sql_macros, err);
-}
-
-/* Run a statement; when it asks for a macro, with the macros defined. */
+/* Run a statement, with the views and macros that it names defined; all of them, when it names one in a
+ * way of its own. */
 static enum lq_status ask(struct lq_query *query, enum lq_db_guard guard, const char *sql,
                           const struct lq_value *params, size_t n_params, struct lq_rows **rows,
                           struct lq_error *err)
 {
-    enum lq_status status = lq_db_query(query->db, guard, sql, params, n_params, rows, err);
+    enum lq_status status;
 
-    if (status != LQ_SQL || query->has_macros || strncmp(err->message, "Catalog Error", 13) != 0)
+    LQ_TRY(lq_definitions_add(query, sql, err));
+    status = lq_db_query(query->db, guard, sql, params, n_params, rows, err);
+    if (status != LQ_SQL || query->shut || strncmp(err->message, "Catalog Error", 13) != 0)
         return status;
-    LQ_TRY(add_macros(query, err));
+    LQ_TRY(lq_definitions_add(query, NULL, err));
     return lq_db_query(query->db, guard, sql, params, n_params, rows, err);
 }
 
@@ -304,11 +300,6 @@ static enum lq_status name_runs_globally(struct lq_query *query, struct lq_error
 }
 
 /* ---- opening ---- */
-
-enum lq_status lq_query_add_views(struct lq_query *query, struct lq_error *err)
-{
-    return lq_db_script(query->db, lq_sql_views, err);
-}
 
 enum lq_status lq_query_add_log_relations(struct lq_query *query, const char *path,
                                           struct lq_error *err)
@@ -565,6 +556,56 @@ static enum lq_status shut(struct lq_query *query, struct lq_error *err)
     return LQ_OK;
 }
 
+/* ---- the engine, opened while the files are listed ---- */
+
+struct opening {
+    const struct lq_db_opts *opts;
+    struct lq_db *db;
+    enum lq_status status;
+    struct lq_error error;
+};
+
+static void *open_engine(void *ctx)
+{
+    struct opening *opening = ctx;
+
+    opening->status = lq_db_open(&opening->db, opening->opts, &opening->error);
+    return NULL;
+}
+
+static enum lq_status list_and_open(struct lq_query *query, const struct lq_project *project,
+                                    const struct lq_db_opts *opts, struct lq_error *err)
+{
+    struct opening opening = { .opts = opts };
+    pthread_t thread;
+    const bool threaded = pthread_create(&thread, NULL, open_engine, &opening) == 0;
+    const enum lq_status listed = list_files(query, project, err);
+
+    if (threaded)
+        pthread_join(thread, NULL);
+    else
+        open_engine(&opening);
+    query->db = opening.db;
+    if (listed == LQ_OK && opening.status != LQ_OK && err)
+        *err = opening.error;
+    return listed == LQ_OK ? opening.status : listed;
+}
+
+static void *preload(void *ctx)
+{
+    if (lq_db_load(NULL) != LQ_OK)
+        return ctx; /* who opens the query will hear of it */
+    return NULL;
+}
+
+void lq_query_preload(void)
+{
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, preload, NULL) == 0)
+        pthread_detach(thread);
+}
+
 enum lq_status lq_query_open(struct lq_query **out, const struct lq_project *project,
                              const struct lq_scope *scope, struct lq_error *err)
 {
@@ -579,17 +620,15 @@ enum lq_status lq_query_open(struct lq_query **out, const struct lq_project *pro
     LQ_TRY(check_source(scope->data, err));
     if (scope->global || scope->include_synced)
         LQ_TRY(check_source(scope->store, err));
-    LQ_TRY(list_files(query, project, err));
-    LQ_TRY(lq_db_open(&query->db, scope->closed ? &closed_opts : NULL, err));
+    LQ_TRY(list_and_open(query, project, scope->closed ? &closed_opts : NULL, err));
     LQ_TRY(lq_db_add_source(query->db, "lq_file_rows", &query->source, err));
     LQ_TRY(use_indexes(query, err));
     lq_file_list_check(&query->files, scope);
     if (count_direct(query, false) + count_direct(query, true) > FILES_PER_THREAD)
         LQ_TRY(lq_db_script(query->db, "SET threads = 2", err));
     LQ_TRY(load_readable(query, err));
-    LQ_TRY(lq_query_add_views(query, err));
     if (scope->closed) {
-        LQ_TRY(add_macros(query, err));
+        LQ_TRY(lq_definitions_add(query, NULL, err));
         LQ_TRY(shut(query, err));
     }
     *out = LQ_TAKE(query);
@@ -702,5 +741,6 @@ void lq_query_close(struct lq_query **out)
     lq_spill_free(&query->events);
     free(query->local_folder);
     free(query->store_folder);
+    free(query->definitions);
     free(query);
 }

@@ -26,15 +26,21 @@ struct lq_query {
     struct lq_query_index indexes[2]; /* of the local runs, of the store */
     bool global_refs;                 /* runs are called ns/proj@host:5 here, not 5 */
     int64_t n_runs;
-    bool has_macros;
+    struct lq_definition *definitions; /* of sql/, in their order; made when first needed */
+    size_t n_definitions;
     size_t next_file;        /* of the list, handed out next */
     struct lq_spill *events; /* of a log that was parsed directly */
     int64_t event_id;        /* of them, handed out last */
     struct lq_source source; /* over the files, or over the events */
 };
 
-/* Make the views and macros over lq_run_rows and lq_event_rows. */
-LQ_CHECK enum lq_status lq_query_add_views(struct lq_query *query, struct lq_error *err);
+/*
+ * Define, over lq_run_rows and lq_event_rows, those views and macros of sql/ that `sql` names and that
+ * are not there yet, and what they stand on; NULL: all. (Defining all takes longer than most questions
+ * take to answer.) Where `sql` asks the catalog, all.
+ */
+LQ_CHECK enum lq_status lq_definitions_add(struct lq_query *query, const char *sql,
+                                           struct lq_error *err);
 
 /* Make lq_run_rows and lq_event_rows over the source lq_log_rows(), the events of the log `path`. */
 LQ_CHECK enum lq_status lq_query_add_log_relations(struct lq_query *query, const char *path,
