@@ -122,7 +122,7 @@ static void take(struct lq_tee *tee, struct stream *stream)
     stream->fds.out = -1;
     if (failure == EPIPE || failure == EIO)
         lq_close(&stream->fds.in);
-    else
+    else if (failure != EBADF) /* closed from the start: shown to nobody */
         fail(tee, failure, "cannot show the output");
 }
 

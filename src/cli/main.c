@@ -387,7 +387,7 @@ enum lq_status lq_cli_run(struct lq_cli *cli, const struct lq_command *command, 
 
 static void help(void)
 {
-    printf("usage: lq COMMAND [options]\n"
+    printf("usage: lq [-C DIR] COMMAND [options]\n"
            "Run builds, tests and linters; keep their logs; ask what went wrong, anywhere.\n\n");
     for (const struct lq_command *const *at = lq_commands; *at; at++) {
         if (!(*at)->hidden)
@@ -421,11 +421,28 @@ static enum lq_status unknown_command(const char *name, struct lq_error *err)
     return lq_error_set(err, LQ_USAGE, "unknown command '%s': 'lq --help' lists them", name);
 }
 
+/* `-C DIR` before the command, as git has it; any number. */
+static enum lq_status change_folder(char ***argv, struct lq_error *err)
+{
+    while ((*argv)[1] && strcmp((*argv)[1], "-C") == 0) {
+        const char *folder = (*argv)[2];
+
+        if (!folder)
+            return lq_error_set(err, LQ_USAGE, "-C needs a folder");
+        if (chdir(folder) != 0)
+            return lq_error_errno(err, errno, "cannot change to folder '%s'", folder);
+        *argv += 2;
+    }
+    return LQ_OK;
+}
+
 static enum lq_status dispatch(struct lq_cli *cli, char **argv, struct lq_error *err)
 {
-    const char *name = argv[1];
     const struct lq_command *command;
+    const char *name;
 
+    LQ_TRY(change_folder(&argv, err));
+    name = argv[1];
     if (!name)
         return lq_error_set(err, LQ_USAGE, "no command given: 'lq --help' lists them");
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
@@ -469,11 +486,12 @@ void lq_cli_leave(struct lq_cli *cli, enum lq_status status, struct lq_error *er
 }
 
 /* Where a standard stream is closed, the next file that is opened would take its place, and what is
- * printed would end up in there. */
+ * printed would end up in there. Opened the wrong way round, reading and writing still fail. */
 static void open_standard_streams(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
+        if (fcntl(fd, F_GETFD) < 0 &&
+            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
             abort();
 }
 
