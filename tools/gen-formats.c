@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Turn formats/ into the C tables of src/parse/format.h and a vectorscan database: gen-formats OUTPUT.c FORMAT.json... */
 #define PCRE2_CODE_UNIT_WIDTH 8
+#include "emit.h"
 #include <hs/hs.h>
 #include <jansson.h>
 #include <pcre2.h>
@@ -75,23 +76,9 @@ static int group_of(json_t *pattern, size_t field)
     return (int)json_integer_value(json_object_get(object, fields[field].key));
 }
 
-/* A C string literal; octal escapes, since hexadecimal ones have no end. */
 static void put_text(const char *text)
 {
-    if (!text) {
-        fputs("NULL", out);
-        return;
-    }
-    fputc('"', out);
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\')
-            fprintf(out, "\\%c", *text);
-        else if ((unsigned char)*text < 0x20 || (unsigned char)*text >= 0x7f || *text == '?')
-            fprintf(out, "\\%03o", (unsigned char)*text);
-        else
-            fputc(*text, out);
-    }
-    fputc('"', out);
+    emit_text(out, text);
 }
 
 static int index_of(const char *const *names, const char *name, const char *file)
@@ -275,14 +262,10 @@ static char *head_of(json_t *pattern)
 
 static void put_database(void)
 {
-    char *heads[MAX_RULES];
-    unsigned flags[MAX_RULES], ids[MAX_RULES], n = 0;
-    /* Zeroed: code for any x86-64, as fast as for this very processor. */
-    const hs_platform_info_t platform = { 0 };
-    hs_database_t *database;
-    hs_compile_error_t *error;
-    char *bytes;
-    size_t len;
+    char *heads[MAX_RULES] = { NULL };
+    unsigned flags[MAX_RULES] = { 0 }, ids[MAX_RULES] = { 0 }, n = 0;
+    const char *problem;
+    int at;
 
     for (int i = 0; i < n_rules; i++) {
         if (!rules[i].first)
@@ -291,28 +274,12 @@ static void put_database(void)
         flags[n] = HS_FLAG_MULTILINE;
         ids[n++] = (unsigned)i;
     }
-    if (hs_compile_multi((const char *const *)heads, flags, ids, n, HS_MODE_BLOCK, &platform,
-                         &database, &error)) {
-        const int at = error->expression;
-
-        die(at >= 0 ? matchers[rules[ids[at]].matcher].file : "all", "%s in head '%s'",
-            error->message, at >= 0 ? heads[at] : "");
-    }
-    if (hs_serialize_database(database, &bytes, &len))
-        die("all", "cannot serialise the database");
-    fprintf(out, "\nconst size_t lq_database_bytes = %zu;\nconst uint64_t lq_database_words[] = {",
-            len);
-    for (size_t at = 0; at < len; at += 8) {
-        uint64_t word = 0;
-
-        memcpy(&word, bytes + at, len - at < 8 ? len - at : 8);
-        fprintf(out, "%s0x%jxu,", at % 64 ? "" : "\n", (uintmax_t)word);
-    }
-    fputs("\n};\n", out);
+    problem = emit_database(out, "lq_database", (const char *const *)heads, flags, ids, n, &at);
+    if (problem)
+        die(at >= 0 ? matchers[rules[ids[at]].matcher].file : "all", "%s in head '%s'", problem,
+            at >= 0 ? heads[at] : "");
     for (unsigned i = 0; i < n; i++)
         free(heads[i]);
-    free(bytes);
-    hs_free_database(database);
 }
 
 /* ---- writing ---- */

@@ -3,111 +3,35 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "parse/match.h"
 
-#include <hs/hs_common.h>
-#include <hs/hs_runtime.h>
 #include <pcre2.h>
-#include <pthread.h>
 
 #include "base/alloc.h"
 #include "parse/format.h"
 
 /* ---- first pass ---- */
 
-/*
- * Vectorscan's kernels for AVX2 and AVX-512 lose matches, depending on where text lies in memory and
- * on which expressions are compiled together (its pull requests 368, 375, 378; seen with 5.4.9).
- * The library picks the kernel by processor; where its archive lets us (LQ_HS_KERNELS), lq takes the
- * one for SSE4.2, which is right in all of our tests and nearly as fast. Elsewhere the build asks
- * for a version without the faults, or does without the first pass (LQ_HS_NONE).
- */
-typedef hs_error_t scan_fn(const hs_database_t *, const char *, unsigned, unsigned, hs_scratch_t *,
-                           match_event_handler, void *);
-#if defined LQ_HS_KERNELS
-scan_fn corei7_hs_scan;
-static scan_fn *const scan = corei7_hs_scan;
-#elif defined LQ_HS_NONE
-static scan_fn *const scan = NULL;
-#else
-static scan_fn *const scan = hs_scan;
-#endif
-
-static hs_database_t *database; /* read-only once loaded; NULL: this libhs cannot use it */
-static pthread_once_t database_once = PTHREAD_ONCE_INIT;
+static struct lq_scan_set set = { .words = lq_database_words, .n_bytes = &lq_database_bytes };
 
 struct lq_scanner {
-    hs_scratch_t *scratch;
+    struct lq_scan *scan;
 };
-
-/* The kernel is for processors of 2008 and later. */
-static bool usable(void)
-{
-    return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt");
-}
-
-static void load_database(void)
-{
-    if (!scan || !usable() ||
-        hs_deserialize_database((const char *)lq_database_words, lq_database_bytes, &database))
-        database = NULL;
-}
 
 struct lq_scanner *lq_scanner_new(void)
 {
     struct lq_scanner *scanner = lq_alloc(sizeof *scanner);
 
-    pthread_once(&database_once, load_database);
-    if (database && hs_alloc_scratch(database, &scanner->scratch))
-        scanner->scratch = NULL;
+    scanner->scan = lq_scan_new(&set);
     return scanner;
 }
 
 void lq_scanner_free(struct lq_scanner **scanner)
 {
     if (*scanner)
-        hs_free_scratch((*scanner)->scratch);
+        lq_scan_free(&(*scanner)->scan);
     lq_free(scanner);
 }
 
-static int on_hit(unsigned id, unsigned long long from, unsigned long long to, unsigned flags,
-                  void *ctx)
-{
-    struct lq_hits *hits = ctx;
-
-    LQ_GROW(hits->at, hits->count, hits->capacity);
-    hits->at[hits->count++] = (struct lq_hit){ (uint32_t)to, id };
-    return 0;
-}
-
-static int by_end(const void *a, const void *b)
-{
-    const struct lq_hit *one = a, *other = b;
-
-    return one->end < other->end ? -1 : one->end > other->end;
-}
-
-/* Vectorscan tells hits nearly in order: a few late ones are moved to their place one by one; when
- * that turns out to be work, it is left to qsort. */
-static void sort_hits(struct lq_hits *hits)
-{
-    size_t budget = 8 * hits->count;
-
-    for (size_t i = 1; i < hits->count; i++) {
-        const struct lq_hit hit = hits->at[i];
-        size_t to = i;
-
-        for (; to > 0 && hits->at[to - 1].end > hit.end; to--) {
-            hits->at[to] = hits->at[to - 1];
-            if (budget-- == 0) {
-                hits->at[to - 1] = hit;
-                qsort(hits->at, hits->count, sizeof hits->at[0], by_end);
-                return;
-            }
-        }
-        hits->at[to] = hit;
-    }
-}
-
-/* What scanning comes to without a database. */
+/* What scanning comes to without a first pass. */
 static void hit_all(struct lq_str block, struct lq_hits *hits)
 {
     for (size_t at = 0; at < block.len;) {
@@ -116,20 +40,15 @@ static void hit_all(struct lq_str block, struct lq_hits *hits)
 
         for (size_t i = 0; end > at && i < lq_n_rules; i++)
             if (lq_rules[i].first)
-                on_hit((unsigned)i, 0, end, 0, hits);
+                lq_hits_add(hits, end, i);
         at = end + 1;
     }
 }
 
 void lq_scanner_scan(struct lq_scanner *scanner, struct lq_str block, struct lq_hits *hits)
 {
-    hits->count = 0;
-    if (!scanner->scratch ||
-        scan(database, block.ptr, (unsigned)block.len, 0, scanner->scratch, on_hit, hits)) {
-        hits->count = 0;
+    if (!lq_scan_run(scanner->scan, block, hits))
         hit_all(block, hits);
-    }
-    sort_hits(hits);
 }
 
 /* ---- second pass ---- */

@@ -7,17 +7,7 @@
 #define LQ_PARSE_MATCH_H
 
 #include "base/str.h"
-
-/* Rule `rule` may match the line in which the byte before `end` lies. */
-struct lq_hit {
-    uint32_t end;
-    uint32_t rule;
-};
-
-struct lq_hits {
-    struct lq_hit *at;
-    size_t count, capacity;
-};
+#include "scan/scan.h"
 
 /* The first pass: one per parser. Without a usable database every rule is a hit on every line. */
 struct lq_scanner;

@@ -6,7 +6,8 @@
 declare -A may=(
     [base]=''
     [model]='base'
-    [parse]='base model'
+    [scan]='base'
+    [parse]='base model scan'
     [capture]='base model'
     [project]='base'
     [db]='base model'
