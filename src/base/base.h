@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The few macros every file may use: scoped cleanup, handing a value out, passing a failure up.
+ * The few macros every file may use: scoped cleanup, handing a value out, passing a failure up, trying
+ * again.
  */
 #ifndef LQ_BASE_BASE_H
 #define LQ_BASE_BASE_H
@@ -9,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <unistd.h> // IWYU pragma: keep
 
 #include "base/banned.h"
 
@@ -41,6 +43,9 @@
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define LQ_UNDER_SANITIZER
 #endif
+
+/* A system call, made again when a signal interrupted it. On FUSE and NFS that may be any. */
+#define LQ_RETRY(call) TEMP_FAILURE_RETRY(call)
 
 #define LQ_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -10,7 +10,7 @@
 
 enum lq_status lq_file_read(const char *path, size_t max, struct lq_buf *buf, struct lq_error *err)
 {
-    LQ_CLEANUP(lq_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    LQ_CLEANUP(lq_close) int fd = LQ_RETRY(open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY));
     const size_t before = buf->len;
     char chunk[16384];
 
@@ -65,9 +65,9 @@ enum lq_status lq_write_all(int fd, const void *bytes, size_t len, const char *w
 static enum lq_status sync_parent(const char *folder, struct lq_error *err)
 {
     LQ_CLEANUP(lq_free) char *parent = lq_format("%s/..", folder);
-    LQ_CLEANUP(lq_close) int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    LQ_CLEANUP(lq_close) int fd = LQ_RETRY(open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 
-    if (fd < 0 || fsync(fd) != 0)
+    if (fd < 0 || LQ_RETRY(fsync(fd)) != 0)
         return lq_error_errno(err, errno, "cannot write the folder of '%s' to disk", folder);
     return LQ_OK;
 }
@@ -83,7 +83,7 @@ enum lq_status lq_mkdirs(const char *path, struct lq_error *err)
         if (saved != '/' && saved != '\0')
             continue;
         *at = '\0';
-        if (mkdir(partial, 0777) == 0)
+        if (LQ_RETRY(mkdir(partial, 0777)) == 0)
             LQ_TRY(sync_parent(partial, err));
         else if (errno != EEXIST)
             return lq_error_errno(err, errno, "cannot make folder '%s'", partial);
@@ -102,32 +102,33 @@ enum lq_status lq_mkdirs(const char *path, struct lq_error *err)
  * create-only everywhere. */
 int lq_rename_noreplace(int dir_fd, const char *from, const char *to)
 {
-    if (renameat2(dir_fd, from, dir_fd, to, RENAME_NOREPLACE) == 0)
+    if (LQ_RETRY(renameat2(dir_fd, from, dir_fd, to, RENAME_NOREPLACE)) == 0)
         return 0;
     if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP)
         return -1;
-    if (linkat(dir_fd, from, dir_fd, to, 0) != 0)
+    if (LQ_RETRY(linkat(dir_fd, from, dir_fd, to, 0)) != 0)
         return -1;
-    return unlinkat(dir_fd, from, 0);
+    return LQ_RETRY(unlinkat(dir_fd, from, 0));
 }
 
 enum lq_status lq_file_publish(int dir_fd, const char *temporary, const char *name,
                                struct lq_error *err)
 {
-    LQ_CLEANUP(lq_close) int fd = openat(dir_fd, temporary, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    LQ_CLEANUP(lq_close) int fd =
+        LQ_RETRY(openat(dir_fd, temporary, O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
     enum lq_status status = LQ_OK;
 
     if (fd < 0)
         return lq_error_errno(err, errno, "cannot open '%s'", temporary);
-    if (fsync(fd) != 0)
+    if (LQ_RETRY(fsync(fd)) != 0)
         status = lq_error_errno(err, errno, "cannot write '%s' to disk", name);
     else if (lq_rename_noreplace(dir_fd, temporary, name) != 0)
         status = lq_error_errno(err, errno, "cannot create '%s'", name);
     if (status != LQ_OK) {
-        unlinkat(dir_fd, temporary, 0);
+        LQ_RETRY(unlinkat(dir_fd, temporary, 0));
         return status;
     }
-    if (fsync(dir_fd) != 0)
+    if (LQ_RETRY(fsync(dir_fd)) != 0)
         return lq_error_errno(err, errno, "cannot write the folder of '%s' to disk", name);
     return LQ_OK;
 }
@@ -152,11 +153,11 @@ enum lq_status lq_file_replace(const char *path, const void *bytes, size_t len,
         mode = 0666 & ~mask;
     }
     status = lq_write_all(fd, bytes, len, path, err);
-    if (status == LQ_OK &&
-        (fchmod(fd, mode) != 0 || fsync(fd) != 0 || rename(temporary, path) != 0))
+    if (status == LQ_OK && (fchmod(fd, mode) != 0 || LQ_RETRY(fsync(fd)) != 0 ||
+                            LQ_RETRY(rename(temporary, path)) != 0))
         status = lq_error_errno(err, errno, "cannot write '%s'", path);
     if (status != LQ_OK)
-        unlink(temporary);
+        LQ_RETRY(unlink(temporary));
     return status;
 }
 

@@ -492,7 +492,7 @@ static enum lq_status check(const struct lq_registered *command, struct lq_error
 /* One process at a time changes the file. */
 static enum lq_status lock(const struct lq_project *project, int *fd, struct lq_error *err)
 {
-    *fd = open(project->lq_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    *fd = LQ_RETRY(open(project->lq_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (*fd < 0 || flock(*fd, LOCK_EX) != 0)
         return lq_error_errno(err, errno, "cannot lock '%s'", project->lq_dir);
     return LQ_OK;

@@ -32,7 +32,7 @@ static enum lq_status create_file(const char *lq_dir, const char *name, const ch
     *created = false;
     if (lstat(path, &info) == 0)
         return LQ_OK;
-    dir_fd = open(lq_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    dir_fd = LQ_RETRY(open(lq_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     fd = mkostemp(temporary, O_CLOEXEC);
     if (dir_fd < 0 || fd < 0)
         return lq_error_errno(err, errno, "cannot create '%s'", path);
@@ -42,7 +42,7 @@ static enum lq_status create_file(const char *lq_dir, const char *name, const ch
     if (status == LQ_OK && fchmod(fd, 0666 & ~mask) != 0)
         status = lq_error_errno(err, errno, "cannot create '%s'", path);
     if (status != LQ_OK) {
-        unlink(temporary);
+        LQ_RETRY(unlink(temporary));
         return status;
     }
     status = lq_file_publish(dir_fd, lq_path_base(temporary), name, err);
@@ -230,7 +230,7 @@ enum lq_status lq_project_init(struct lq_project *project, const char *folder,
     *created = false;
     LQ_TRY(check_option("namespace", opts->namespace_, err));
     LQ_TRY(check_option("project", opts->project, err));
-    if (mkdir(lq_dir, 0777) != 0 && errno != EEXIST)
+    if (LQ_RETRY(mkdir(lq_dir, 0777)) != 0 && errno != EEXIST)
         return lq_error_errno(err, errno, "cannot make folder '%s'", lq_dir);
     LQ_TRY(create_file(lq_dir, ".gitignore", gitignore, strlen(gitignore), &unused, err));
     /* config.yaml comes last: it is what makes the folder a project. */

@@ -130,8 +130,8 @@ static enum lq_status check_run_file(void *ctx, const struct lq_folder_entry *en
     if (is_temporary(entry) || !lq_str_ends(lq_str_of(entry->name), LQ_STR(".parquet")))
         return LQ_OK;
     check->runs.count++;
-    fd = openat(entry->folder_fd, entry->name,
-                O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    fd = LQ_RETRY(openat(entry->folder_fd, entry->name,
+                         O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
     if (fd < 0 || !S_ISREG(entry->info->st_mode)) {
         check->runs.n_bad++;
         find(check, LQ_LEVEL_FAIL, "run files", NULL, "cannot open '.lq/logs/%s': %s", path,

@@ -16,14 +16,14 @@
 
 enum lq_status lq_folder_open(const char *root, const char *path, int *out, struct lq_error *err)
 {
-    LQ_CLEANUP(lq_close) int fd = open(root, FOLDER_FLAGS);
+    LQ_CLEANUP(lq_close) int fd = LQ_RETRY(open(root, FOLDER_FLAGS));
 
     if (fd < 0)
         return lq_error_errno(err, errno, "cannot open folder '%s'", root);
     while (*path) {
         const size_t len = strcspn(path, "/");
         LQ_CLEANUP(lq_free) char *part = lq_strndup(path, len);
-        const int below = openat(fd, part, FOLDER_FLAGS | O_NOFOLLOW);
+        const int below = LQ_RETRY(openat(fd, part, FOLDER_FLAGS | O_NOFOLLOW));
 
         if (below < 0 && (errno == ELOOP || errno == ENOTDIR))
             return lq_error_set(err, LQ_BAD_INPUT, "'%s' below '%s' is a link or no folder", part,
@@ -48,13 +48,13 @@ enum lq_status lq_folder_hold(const char *path, int *out, struct lq_error *err)
 
         if (status != LQ_OK && status != LQ_NOT_FOUND)
             return status;
-        fd = open(path, FOLDER_FLAGS);
+        fd = LQ_RETRY(open(path, FOLDER_FLAGS));
         if (fd < 0 && errno == ENOENT)
             continue;
         if (fd < 0)
             return lq_error_errno(err, errno, "cannot open '%s'", path);
         /* Without locks on this file system there is nothing to hold. */
-        if (flock(fd, LOCK_SH) == 0 && fstat(fd, &info) == 0 && info.st_nlink == 0)
+        if (LQ_RETRY(flock(fd, LOCK_SH)) == 0 && fstat(fd, &info) == 0 && info.st_nlink == 0)
             continue;
         *out = fd;
         fd = -1;
@@ -97,7 +97,7 @@ static enum lq_status walk(int fd, const char *path, int depth, lq_folder_fn *on
         }
         if (depth == 0)
             continue;
-        below_fd = openat(fd, item->d_name, FOLDER_FLAGS | O_NOFOLLOW);
+        below_fd = LQ_RETRY(openat(fd, item->d_name, FOLDER_FLAGS | O_NOFOLLOW));
         if (below_fd >= 0)
             status = walk(below_fd, below, depth - 1, on_entry, ctx, err);
         else if (errno != ENOENT)

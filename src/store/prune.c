@@ -95,7 +95,7 @@ enum lq_status lq_store_run_usage(struct lq_store *store, const char *file, cons
 
 static enum lq_status remove_file(int folder_fd, const char *name, struct lq_error *err)
 {
-    if (folder_fd >= 0 && unlinkat(folder_fd, name, 0) != 0 && errno != ENOENT)
+    if (folder_fd >= 0 && LQ_RETRY(unlinkat(folder_fd, name, 0)) != 0 && errno != ENOENT)
         return lq_error_errno(err, errno, "cannot remove '%s'", name);
     return LQ_OK;
 }
@@ -113,8 +113,10 @@ static void remove_empty(struct lq_store *store, const char *tree, const struct 
         *slash = '\0';
         if (lq_folder_open(store->project->lq_dir, full, &parent_fd, NULL) != LQ_OK)
             return;
-        fd = openat(parent_fd, slash + 1, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0 || !lq_folder_is_free(fd) || unlinkat(parent_fd, slash + 1, AT_REMOVEDIR) != 0)
+        fd =
+            LQ_RETRY(openat(parent_fd, slash + 1, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+        if (fd < 0 || !lq_folder_is_free(fd) ||
+            LQ_RETRY(unlinkat(parent_fd, slash + 1, AT_REMOVEDIR)) != 0)
             return;
         slash = strrchr(path, '/');
         *(slash ? slash : path) = '\0';
@@ -177,7 +179,7 @@ static bool is_held(const struct clean *clean, const struct lq_folder_entry *ent
 
     if (!clean->in_tree)
         return false;
-    fd = openat(entry->folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    fd = LQ_RETRY(openat(entry->folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     return fd < 0 || !lq_folder_is_free(fd);
 }
 
@@ -189,7 +191,7 @@ static enum lq_status clean_entry(void *ctx, const struct lq_folder_entry *entry
     (void)err;
     if (!S_ISREG(entry->info->st_mode) || !is_leftover(clean, entry) || is_held(clean, entry))
         return LQ_OK;
-    if (!clean->opts->dry_run && unlinkat(entry->folder_fd, entry->name, 0) != 0) {
+    if (!clean->opts->dry_run && LQ_RETRY(unlinkat(entry->folder_fd, entry->name, 0)) != 0) {
         if (errno != ENOENT && clean->status == LQ_OK)
             clean->status =
                 lq_error_errno(clean->reason, errno, "cannot remove '.lq/%s'", entry->path);

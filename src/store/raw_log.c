@@ -196,7 +196,7 @@ enum lq_status lq_raw_log_open(struct lq_raw_log_reader **out, const char *path,
 {
     LQ_CLEANUP(lq_raw_log_close) struct lq_raw_log_reader *reader = lq_alloc(sizeof *reader);
 
-    reader->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    reader->fd = LQ_RETRY(open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY));
     if (reader->fd < 0)
         return lq_error_errno(err, errno, "cannot open '%s'", path);
     reader->path = lq_strdup(path);

@@ -122,7 +122,7 @@ static enum lq_status pending_init(struct pending *file, const struct lq_run *ru
 static void pending_remove(struct pending *file)
 {
     if (file->written)
-        unlinkat(file->folder_fd, file->temporary, 0);
+        LQ_RETRY(unlinkat(file->folder_fd, file->temporary, 0));
     file->written = false;
 }
 
@@ -168,8 +168,8 @@ static enum lq_status open_raw(struct lq_recorder *recorder, const struct lq_run
     struct pending *raw = &recorder->raw;
 
     LQ_TRY(pending_init(raw, run, recorder->store->project->lq_dir, "raw", LQ_RUN_FILE_LOG, err));
-    recorder->raw_fd = openat(raw->folder_fd, raw->temporary,
-                              O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    recorder->raw_fd = LQ_RETRY(openat(raw->folder_fd, raw->temporary,
+                                       O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666));
     if (recorder->raw_fd < 0)
         return lq_error_errno(err, errno, "cannot create '%s/%s'", raw->folder, raw->temporary);
     raw->written = true;
@@ -298,7 +298,7 @@ static enum lq_status finish_parquet(struct lq_recorder *recorder, const struct 
     LQ_TRY(open_writer(recorder, err));
     file->written = true;
     LQ_TRY(lq_run_writer_write(recorder->writer, temporary, run, recorder->events, err));
-    fd = openat(file->folder_fd, file->temporary, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    fd = LQ_RETRY(openat(file->folder_fd, file->temporary, O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
     if (fd < 0)
         return lq_error_errno(err, errno, "cannot open '%s'", temporary);
     LQ_TRY(lq_file_sha256(fd, temporary, sha256, &row.size_bytes, err));

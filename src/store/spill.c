@@ -81,14 +81,14 @@ int64_t lq_spill_count(const struct lq_spill *spill)
 static int open_unnamed(const char *folder)
 {
     LQ_CLEANUP(lq_free) char *path = NULL;
-    int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    int fd = LQ_RETRY(open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
 
     if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
         return fd;
     path = lq_path_join(folder, ".events-XXXXXX");
     fd = mkostemp(path, O_CLOEXEC);
     if (fd >= 0)
-        unlink(path);
+        LQ_RETRY(unlink(path));
     return fd;
 }
 

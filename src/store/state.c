@@ -188,9 +188,10 @@ static bool is_sound(struct lq_state *state)
 enum lq_status lq_state_set_aside(struct lq_state *state, struct lq_error *err)
 {
     static const char *const suffixes[] = { "", "-wal", "-shm" };
-    LQ_CLEANUP(lq_close) int folder = open(state->lq_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    LQ_CLEANUP(lq_close) int folder =
+        LQ_RETRY(open(state->lq_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 
-    if (folder < 0 || flock(folder, LOCK_EX) != 0)
+    if (folder < 0 || LQ_RETRY(flock(folder, LOCK_EX)) != 0)
         return lq_error_errno(err, errno, "cannot lock '%s'", state->lq_dir);
     sqlite3_close(state->sqlite);
     state->sqlite = NULL;
@@ -203,7 +204,7 @@ enum lq_status lq_state_set_aside(struct lq_state *state, struct lq_error *err)
 
         snprintf(from, sizeof from, "state.db%s", suffixes[i]);
         snprintf(to, sizeof to, "state.db.damaged%s", suffixes[i]);
-        if (renameat(folder, from, folder, to) != 0 && errno != ENOENT)
+        if (LQ_RETRY(renameat(folder, from, folder, to)) != 0 && errno != ENOENT)
             return lq_error_errno(err, errno, "cannot set '%s/%s' aside", state->lq_dir, from);
     }
     return connect_to(state, err);

@@ -49,7 +49,8 @@ static bool is_wanted(const char *name, size_t level)
 static enum lq_status list(int parent_fd, const char *name, const char *path, size_t level,
                            struct listing *listing, struct lq_error *err)
 {
-    const int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    const int fd =
+        LQ_RETRY(openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     LQ_CLEANUP(close_folder) DIR *folder = fd < 0 ? NULL : fdopendir(fd);
     const struct dirent *entry;
 
@@ -133,7 +134,8 @@ static void place_step(struct lq_step *step)
 enum lq_status lq_sync_open_local(int logs_fd, const char *path, int *fd, struct stat *info,
                                   struct lq_error *err)
 {
-    *fd = openat(logs_fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    *fd =
+        LQ_RETRY(openat(logs_fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
     if (*fd < 0 && errno == ELOOP)
         return lq_error_set(err, LQ_CORRUPT, "not a run file: it is a symbolic link");
     if (*fd < 0 || fstat(*fd, info) != 0)
@@ -274,7 +276,7 @@ static enum lq_status make_plan(struct lq_sync_plan **out, struct lq_store *stor
     LQ_TRY(lq_track_find(plan, err));
     LQ_TRY(lq_sync_check_place(plan, err));
 
-    plan->logs_fd = open(logs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    plan->logs_fd = LQ_RETRY(open(logs, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (plan->logs_fd < 0 && errno != ENOENT)
         return lq_error_errno(err, errno, "cannot open '%s'", logs);
     if (plan->logs_fd >= 0)

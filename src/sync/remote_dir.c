@@ -159,7 +159,7 @@ static enum lq_status locate(const char *url, const struct lq_sync_opts *opts,
 
     LQ_TRY(real_path(url, &place->name, err));
     place->key = lq_strdup(place->name);
-    root_fd = open(place->name, FOLDER_FLAGS);
+    root_fd = LQ_RETRY(open(place->name, FOLDER_FLAGS));
     if (root_fd < 0)
         return errno == ENOENT ? LQ_OK
                                : lq_error_errno(err, errno, "cannot sync to '%s'", place->name);
@@ -180,11 +180,11 @@ static enum lq_status open_dir(struct lq_remote **out, struct lq_place *place,
     dir->root_fd = -1;
     if (make)
         LQ_TRY(lq_mkdirs(dir->root, err));
-    dir->root_fd = open(dir->root, FOLDER_FLAGS);
+    dir->root_fd = LQ_RETRY(open(dir->root, FOLDER_FLAGS));
     if (dir->root_fd < 0)
         return lq_error_errno(err, errno, "cannot sync to '%s'", dir->root);
     /* From now on a missing root is an error, so it must not get lost in a power failure. */
-    if (make && syncfs(dir->root_fd) != 0)
+    if (make && LQ_RETRY(syncfs(dir->root_fd)) != 0)
         return lq_error_errno(err, errno, "cannot write '%s' to disk", dir->root);
     LQ_TRY(set_file_system(place, dir->root_fd, err));
     *out = LQ_TAKE(remote);
@@ -219,7 +219,7 @@ static void close_dir(struct lq_remote *remote)
  * nothing more to do for them. */
 static int sync_folder(int fd)
 {
-    return fsync(fd) == 0 || errno == EINVAL ? 0 : -1;
+    return LQ_RETRY(fsync(fd)) == 0 || errno == EINVAL ? 0 : -1;
 }
 
 /* `len` bytes of `path` lead to a folder that could not be opened for `reason`: say why, above all
@@ -238,16 +238,16 @@ static enum lq_status folder_error(struct dir_remote *dir, int parent, const cha
 /* Open the folder `name` in `parent`, making it when missing. -1 and errno. */
 static int open_or_make(struct dir_remote *dir, int parent, const char *name)
 {
-    int fd = openat(parent, name, FOLDER_FLAGS);
+    int fd = LQ_RETRY(openat(parent, name, FOLDER_FLAGS));
 
     if (fd >= 0 || errno != ENOENT)
         return fd;
-    if (mkdirat(parent, name, 0777) != 0 && errno != EEXIST)
+    if (LQ_RETRY(mkdirat(parent, name, 0777)) != 0 && errno != EEXIST)
         return -1;
     dir->made_folder = true;
     if (!dir->bulk && sync_folder(parent) != 0)
         return -1;
-    return openat(parent, name, FOLDER_FLAGS);
+    return LQ_RETRY(openat(parent, name, FOLDER_FLAGS));
 }
 
 /*
@@ -383,7 +383,7 @@ static enum lq_status fill(struct dir_remote *dir, struct lq_put *put, int sourc
         return lq_error_errno(err, errno, "cannot write '%s'", path);
     /* What is hashed is the copy, so that no bytes become visible but those that were recorded. */
     LQ_TRY(lq_file_sha256(fd, path, put->sha256, &put->size_bytes, err));
-    if (!dir->bulk && fdatasync(fd) != 0)
+    if (!dir->bulk && LQ_RETRY(fdatasync(fd)) != 0)
         return lq_error_errno(err, errno, "cannot write '%s' to disk", path);
     return LQ_OK;
 }
@@ -396,8 +396,8 @@ static enum lq_status stage_copy(struct dir_remote *dir, struct lq_put *put, int
     int fd;
 
     temporary_name(staged->name);
-    fd = openat(staged->folder->fd, staged->name,
-                O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    fd = LQ_RETRY(openat(staged->folder->fd, staged->name,
+                         O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666));
     if (fd < 0) {
         /* EEXIST would mean that the run's own name is taken. */
         return lq_error_errno(err, errno == EEXIST ? EIO : errno, "cannot create a file in '%s/%s'",
@@ -409,7 +409,7 @@ static enum lq_status stage_copy(struct dir_remote *dir, struct lq_put *put, int
         status = lq_error_errno(err, errno, "cannot write '%s/%s/%s'", dir->root, put->folder,
                                 put->name);
     if (status != LQ_OK)
-        unlinkat(staged->folder->fd, staged->name, 0);
+        LQ_RETRY(unlinkat(staged->folder->fd, staged->name, 0));
     return status;
 }
 
@@ -433,7 +433,7 @@ static enum lq_status settle(struct lq_remote *remote, struct lq_error *err)
 {
     struct dir_remote *dir = (struct dir_remote *)remote;
 
-    if (dir->bulk && syncfs(dir->root_fd) != 0)
+    if (dir->bulk && LQ_RETRY(syncfs(dir->root_fd)) != 0)
         return lq_error_errno(err, errno, "cannot write '%s' to disk", dir->root);
     return LQ_OK;
 }
@@ -454,7 +454,7 @@ static void unstage(struct lq_remote *remote, struct lq_put *put)
 {
     struct staged *staged = put->staged;
 
-    unlinkat(staged->folder->fd, staged->name, 0);
+    LQ_RETRY(unlinkat(staged->folder->fd, staged->name, 0));
     lq_free(&put->staged);
 }
 
@@ -464,7 +464,7 @@ static enum lq_status flush(struct lq_remote *remote, struct lq_error *err)
     enum lq_status status = LQ_OK;
 
     if (dir->n_folders >= BULK_FILES || (dir->bulk && dir->made_folder)) {
-        if (syncfs(dir->root_fd) != 0)
+        if (LQ_RETRY(syncfs(dir->root_fd)) != 0)
             status = lq_error_errno(err, errno, "cannot write '%s' to disk", dir->root);
     } else {
         for (size_t i = 0; i < dir->n_folders && status == LQ_OK; i++)
@@ -486,7 +486,7 @@ static int open_existing(const struct dir_remote *dir, const char *path)
     while (parent >= 0 && *path) {
         const size_t len = strcspn(path, "/");
         LQ_CLEANUP(lq_free) char *name = lq_strndup(path, len);
-        const int fd = openat(parent, name, FOLDER_FLAGS);
+        const int fd = LQ_RETRY(openat(parent, name, FOLDER_FLAGS));
         const int reason = errno;
 
         close(parent);
@@ -532,7 +532,7 @@ static enum lq_status list_folder(const struct listing *listing, int fd, const c
         if (S_ISREG(info.st_mode)) {
             LQ_TRY(listing->on_file(listing->ctx, below, info.st_size, err));
         } else if (S_ISDIR(info.st_mode) && depth < MAX_DEPTH) {
-            const int child = openat(fd, entry->d_name, FOLDER_FLAGS);
+            const int child = LQ_RETRY(openat(fd, entry->d_name, FOLDER_FLAGS));
 
             if (child >= 0)
                 LQ_TRY(list_folder(listing, child, below, depth + 1, err));
@@ -568,8 +568,8 @@ static enum lq_status open_put(struct dir_remote *dir, const struct lq_put *put,
     LQ_CLEANUP(lq_close) int folder = open_existing(dir, put->folder);
 
     *fd = folder < 0 ? -1
-                     : openat(folder, put->name,
-                              O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+                     : LQ_RETRY(openat(folder, put->name,
+                                       O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
     if (*fd < 0 && folder >= 0 && (errno == ELOOP || errno == ENXIO))
         return LQ_OK;
     if (*fd < 0 || fstat(*fd, info) != 0)
@@ -635,12 +635,12 @@ static enum lq_status replace(struct lq_remote *remote, struct lq_put *put, int 
     dir->bulk = false;
     LQ_TRY(open_folder(dir, put->folder, &staged->folder, err));
     LQ_TRY(stage_copy(dir, put, source_fd, staged, err));
-    if (renameat(staged->folder->fd, staged->name, staged->folder->fd, put->name) == 0 &&
+    if (LQ_RETRY(renameat(staged->folder->fd, staged->name, staged->folder->fd, put->name)) == 0 &&
         sync_folder(staged->folder->fd) == 0)
         return LQ_OK;
     status =
         lq_error_errno(err, errno, "cannot replace '%s/%s/%s'", dir->root, put->folder, put->name);
-    unlinkat(staged->folder->fd, staged->name, 0);
+    LQ_RETRY(unlinkat(staged->folder->fd, staged->name, 0));
     return status;
 }
 
@@ -656,7 +656,7 @@ static void sweep(struct lq_remote *remote, const char *folder, int64_t before)
         if (is_temporary_name(entry->d_name) &&
             fstatat(fd, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode) &&
             info.st_ctim.tv_sec < before / LQ_US_PER_SECOND)
-            unlinkat(fd, entry->d_name, 0);
+            LQ_RETRY(unlinkat(fd, entry->d_name, 0));
     }
 }
 

@@ -1,0 +1,201 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Every file system call of `lq sync` fails once, in every way, and is the last one once.
+
+    torture.py [--all] [NAME...]     --all: each call with each error; else each call is the last one,
+                                     and fails with one of the errors in turn
+
+After each: every visible file is whole, the exit status told the truth, and the next sync brings
+everything there, once.
+"""
+import concurrent.futures
+import itertools
+import os
+import pathlib
+import shutil
+import sys
+
+import lab
+
+ERRORS = ("ENOSPC", "EIO", "EDQUOT", "EACCES", "EXDEV", "EINTR", "SHORT")
+DURABLE = ("fsync", "fdatasync", "syncfs")
+# A copy between file systems, or where the kernel refuses to help, goes on by reading and writing; a
+# name that cannot be moved without replacing is linked.
+HARMLESS = {("copy_file_range", "EXDEV"), ("linkat", "EXDEV"), ("link", "EXDEV")}
+
+
+class Scenario:
+    """A sync to disturb: `prepare` makes what is there before, `words` are lq's. Without --all only
+    each `stride`-th call is tried."""
+
+    def __init__(self, name, n_files, words=(), prepare=None, stride=1):
+        self.name, self.n_files, self.words = name, n_files, words
+        self.prepare, self.stride = prepare, stride
+
+
+def name_taken(project, store):
+    """The first run's name is another run's there, the second is there already."""
+    first, second = lab.run_files(project)[:2]
+    for source, path in ((project / "../../foreign", first), (project / ".lq/logs" / second, second)):
+        target = store / lab.IDENTITY / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+
+
+def scenarios():
+    help_text = lab.lq("/", "sync", "-h").stdout
+    modes = ("copy", "auto", "symlink") if "--mode" in help_text else (None,)
+    for mode in modes:
+        words = ("--mode", mode) if mode else ()
+        name = f"_{mode}" if mode else ""
+        yield Scenario(f"sync{name}", 20, words)
+        if mode != "symlink":
+            yield Scenario(f"sync_many{name}", 34, words, stride=7)
+            yield Scenario(f"sync_taken_names{name}", 3, words, name_taken)
+
+
+class Case:
+    """One disturbed sync and what came of it."""
+
+    def __init__(self, scenario, template, folder, fault):
+        self.scenario, self.fault = scenario, fault
+        self.project, self.store = folder / "project", folder / "store"
+        self.problems = []
+        files = lab.run_files(template)[:scenario.n_files]
+        lab.copy_project(template, self.project, files)
+        if scenario.prepare:
+            self.store.mkdir()
+            scenario.prepare(self.project, self.store)
+        self.before = {path: lab.sha256(self.store / path) for path in lab.found(self.store)}
+        self.local = {lab.sha256(self.project / ".lq/logs" / path) for path in files}
+
+    def sync(self, fault=None):
+        return lab.lq(self.project, "sync", *self.scenario.words, self.store, fault=fault)
+
+    def check(self, condition, problem):
+        if not condition:
+            self.problems.append(problem)
+
+    def look(self):
+        """Check that what is visible is whole and what was there is so still; return the hashes of
+        the runs there."""
+        there = {path: lab.sha256(self.store / path)
+                 for path in lab.found(self.store, follow="symlink" in self.scenario.words)}
+        foreign = set(self.before.values())
+        for path, digest in there.items():
+            self.check(digest in self.local | foreign, f"not whole: {path}")
+        for path, digest in self.before.items():
+            self.check(there.get(path) == digest, f"overwritten: {path}")
+        return [digest for path, digest in there.items() if path not in self.before or
+                digest in self.local]
+
+    def must_fail(self, outcome):
+        """Whether the fault cannot have been worked around."""
+        call, _, path = outcome.hit.partition(" ")
+        error = self.fault.error
+        if error in ("SHORT", "EINTR") or (call, error) in HARMLESS or not outcome.hit:
+            return False
+        return str(self.store) in path and (
+            call in DURABLE or call in ("write", "copy_file_range", "mkdirat", "linkat") or
+            (call == "close" and not os.path.isdir(path) and ".tmp" in path))
+
+    def must_succeed(self, outcome):
+        """What is interrupted or done in part is taken up again. SQLite, which is not lq's, does so
+        in most places."""
+        call, _, path = outcome.hit.partition(" ")
+        if self.fault.error in ("EINTR", "SHORT"):
+            return "state.db" not in path
+        return (call, self.fault.error) in HARMLESS
+
+    def examine(self, outcome):
+        status = outcome.status
+        there = self.look()
+        missing = self.local - set(there)
+        kill = self.fault.error in ("KILL", "KILLED")
+        self.check(status in ((-9,) if kill else (0, 1)), f"exit status {status}")
+        if status == 0:
+            self.check(not missing, f"exit status 0, and {len(missing)} runs are missing")
+            self.check(not self.must_fail(outcome), "exit status 0, but the disk had said no")
+        if status == 1:
+            self.check(not self.must_succeed(outcome), "gave up")
+            lines = outcome.stderr.splitlines()
+            self.check(lines and all(line.startswith(("lq: ", "hint: ")) for line in lines),
+                       "says nothing, or not in its own words")
+        if not kill and not outcome.hit.startswith("unlink"):
+            self.check(not lab.leftovers(self.store), "left a temporary file")
+        if not kill:
+            self.check_state()
+
+    def check_state(self):
+        try:
+            rows = lab.state_rows(self.project, "SELECT remote_path FROM synced")
+        except lab.sqlite3.OperationalError:
+            return
+        for path, in rows:
+            self.check((self.store / path).exists(), f"state.db says that there is {path}")
+
+    def run(self):
+        """False when lq makes fewer calls than that."""
+        disturbed = self.sync(self.fault)
+        if not disturbed.hit:
+            return False
+        self.examine(disturbed)
+        after = self.sync()
+        self.check(after.status == 0, f"the next sync fails: {after}")
+        there = self.look()
+        # A run whose name was once denied to it is stored under its own name, come what may.
+        self.check(set(there) == self.local and (len(there) == len(self.local) or
+                                                 self.fault.error == "EACCES"),
+                   f"after the next sync {len(there)} files are there, not {len(self.local)}")
+        self.check_state()
+        self.problems = [f"{self.fault}: {problem}\n{disturbed}" for problem in self.problems]
+        return True
+
+
+def torture(scenario, template, scratch, every_error):
+    """Problems found in all cases of a scenario."""
+    numbers = itertools.count()
+
+    def attempt(fault):
+        folder = scratch / f"{scenario.name}-{next(numbers)}"
+        case = Case(scenario, template, folder, fault)
+        more = case.run()
+        shutil.rmtree(folder)
+        return more, case.problems
+
+    def faults(at):
+        errors = ERRORS if every_error else (ERRORS[at % len(ERRORS)],)
+        return [lab.Fault(at, error) for error in ("KILL", *errors)]
+
+    problems = []
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        stride = 1 if every_error else scenario.stride
+        at, step, more = 1, 16 * stride, True
+        while more:
+            batch = [fault for n in range(at, at + step, stride) for fault in faults(n)]
+            results = list(pool.map(attempt, batch))
+            # Two threads of lq do not always make the same number of calls.
+            more = any(result[0] for result in results)
+            problems += [problem for result in results for problem in result[1]]
+            at += step
+    print(f"# {scenario.name}: {at - step} calls", flush=True)
+    return problems
+
+
+def main():
+    every_error = "--all" in sys.argv
+    names = [word for word in sys.argv[1:] if word != "--all"]
+    with lab.scratch_folder() as folder:
+        scratch = pathlib.Path(folder)
+        chosen = list(scenarios())
+        template = scratch / "template"
+        lab.new_project(template, max(scenario.n_files for scenario in chosen))
+        (scratch / "foreign").write_bytes(b"another's run")
+        tests = [(scenario.name,
+                  lambda scenario=scenario: torture(scenario, template, scratch, every_error))
+                 for scenario in chosen]
+        lab.Tap(tests, names).exit()
+
+
+if __name__ == "__main__":
+    main()
