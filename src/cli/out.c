@@ -18,7 +18,8 @@ struct lq_out {
     struct column {
         char *name;
         bool number, flexible;
-        size_t widest; /* of its values, in cells of a terminal */
+        bool cut;      /* to fit the terminal */
+        size_t widest; /* of title and values, in cells of a terminal */
     } *columns;
     const struct lq_value *values;
     struct lq_buf buf;
@@ -289,21 +290,36 @@ static const char *colour_of(const char *column, struct lq_str text)
     return NULL;
 }
 
-/* Cells of a terminal that a text without control bytes takes. */
-static size_t cells(const char *text)
+/* The bytes of a text without control bytes that fit into `limit` cells of a terminal; *n_cells are
+ * those that they take. */
+static size_t fitting(const char *text, size_t limit, size_t *n_cells)
 {
     mbstate_t state = { 0 };
-    size_t count = 0;
+    size_t at = 0;
 
-    while (*text) {
+    *n_cells = 0;
+    while (text[at]) {
         wchar_t wide;
-        const size_t len = mbrtowc(&wide, text, MB_CUR_MAX, &state);
+        size_t len = mbrtowc(&wide, text + at, MB_CUR_MAX, &state);
+        size_t width = 1; /* of a byte that is no text */
 
         if (len == (size_t)-1 || len == (size_t)-2)
-            return count + strlen(text);
-        count += wcwidth(wide) > 0 ? (size_t)wcwidth(wide) : 0;
-        text += len;
+            len = 1;
+        else
+            width = wcwidth(wide) > 0 ? (size_t)wcwidth(wide) : 0;
+        if (width > limit - *n_cells)
+            break;
+        *n_cells += width;
+        at += len;
     }
+    return at;
+}
+
+static size_t cells(const char *text)
+{
+    size_t count;
+
+    fitting(text, SIZE_MAX, &count);
     return count;
 }
 
@@ -320,8 +336,7 @@ static void table_begin(struct lq_out *out)
                               out->terminal ? SCOLS_TERMFORCE_ALWAYS : SCOLS_TERMFORCE_NEVER);
     for (size_t i = 0; i < out->n_columns; i++) {
         LQ_CLEANUP(lq_buf_release) struct lq_buf title = LQ_BUF_INIT;
-        const int flags = (out->columns[i].number ? SCOLS_FL_RIGHT : 0) |
-                          (out->columns[i].flexible ? SCOLS_FL_TRUNC : 0);
+        const int flags = out->columns[i].number ? SCOLS_FL_RIGHT : 0;
 
         lq_text_add_visible(&title, lq_str_of(out->columns[i].name), false);
         for (size_t k = 0; k < title.len; k++) {
@@ -330,6 +345,68 @@ static void table_begin(struct lq_out *out)
         }
         if (!scols_table_new_column(out->table, lq_buf_text(&title), 0, flags))
             abort();
+        out->columns[i].widest = cells(lq_buf_text(&title));
+    }
+}
+
+/* What is left of `room` for others once a column of that width has its part. */
+static size_t room_beside(size_t room, size_t width)
+{
+    return room > width ? room - width : 0;
+}
+
+/* The width above which flexible columns are cut so that the table fits: the widest give first, so
+ * that a long message does not cost a short location its line number. */
+static size_t width_limit(const struct lq_out *out)
+{
+    size_t room = scols_table_get_termwidth(out->table);
+    size_t limit, next = 0;
+
+    for (size_t i = 0; i < out->n_columns; i++)
+        room = room_beside(room, (out->columns[i].flexible ? 0 : out->columns[i].widest) + (i > 0));
+    do {
+        size_t rest = room, n_wide = 0;
+
+        limit = next;
+        for (size_t i = 0; i < out->n_columns; i++) {
+            if (out->columns[i].flexible && out->columns[i].widest > limit)
+                n_wide++;
+            else if (out->columns[i].flexible)
+                rest = room_beside(rest, out->columns[i].widest);
+        }
+        next = n_wide ? rest / n_wide : SIZE_MAX;
+    } while (next > limit);
+    return limit;
+}
+
+static void cut_cell(struct libscols_cell *cell, size_t limit)
+{
+    const char *text = scols_cell_get_data(cell);
+    LQ_CLEANUP(lq_free) char *cut = NULL;
+    size_t n_cells;
+
+    if (!text)
+        return;
+    cut = lq_strndup(text, fitting(text, limit, &n_cells));
+    if (scols_cell_set_data(cell, cut) != 0)
+        abort();
+}
+
+/* libsmartcols cuts too, where even titles do not fit, but takes from all columns alike. */
+static void fit_to_terminal(struct lq_out *out)
+{
+    const size_t limit = width_limit(out);
+
+    for (size_t i = 0; i < out->n_columns; i++) {
+        struct column *column = &out->columns[i];
+        struct libscols_column *shown = scols_table_get_column(out->table, i);
+
+        column->cut = column->flexible && column->widest > limit;
+        if (!column->cut)
+            continue;
+        scols_column_set_flags(shown, scols_column_get_flags(shown) | SCOLS_FL_TRUNC);
+        for (size_t k = 0; k < scols_table_get_nlines(out->table); k++)
+            cut_cell(scols_line_get_cell(scols_table_get_line(out->table, k), i), limit);
     }
 }
 
@@ -367,7 +444,8 @@ static void say_what_was_cut(struct lq_out *out)
     LQ_CLEANUP(lq_buf_release) struct lq_buf names = LQ_BUF_INIT;
 
     for (size_t i = 0; i < out->n_columns; i++) {
-        if (out->columns[i].widest > scols_column_get_width(scols_table_get_column(out->table, i)))
+        if (out->columns[i].cut ||
+            out->columns[i].widest > scols_column_get_width(scols_table_get_column(out->table, i)))
             lq_buf_addf(&names, "%s%s", names.len ? ", " : "", out->columns[i].name);
     }
     if (!names.len)
@@ -378,6 +456,8 @@ static void say_what_was_cut(struct lq_out *out)
 
 static void table_end(struct lq_out *out)
 {
+    if (out->n_rows > 0 && out->terminal)
+        fit_to_terminal(out);
     if (out->n_rows > 0)
         scols_print_table(out->table);
     if (out->n_rows > 0 && out->terminal)

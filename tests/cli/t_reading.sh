@@ -459,14 +459,20 @@ test_a_terminal() {
     on_terminal PAGER= lq events -n 3
     expect grep -q $'\e\\[31merror' seen.txt
     expect grep -q "cut to the terminal's width: message" seen.txt
-    on_terminal NO_COLOR=1 PAGER= lq events -n 3
+    # The widest column gives first.
+    echo "deep/folder/f.c:123:45: error: $(printf 'word %.0s' {1..30})" >deep.log
+    lq run -q -n deep cat deep.log 2>/dev/null
+    on_terminal PAGER= lq errors deep
+    expect grep -q "deep/folder/f.c:123:45 word word" seen.txt
+    expect grep -q "cut to the terminal's width: message;" seen.txt
+    on_terminal NO_COLOR=1 PAGER= lq events many -n 3
     expect grep -q "error" seen.txt
     expect_fails grep -q $'\e' seen.txt
-    on_terminal "PAGER='sed s/^/paged:/' lq errors"
+    on_terminal "PAGER='sed s/^/paged:/' lq errors many"
     expect test "$(grep -c '^paged:1:' seen.txt)" = 30
     on_terminal "PAGER='sed s/^/paged:/' lq errors -n 3"
     expect_fails grep -q paged: seen.txt
-    on_terminal "PAGER='head -n 3' lq output"
+    on_terminal "PAGER='head -n 3' lq output many"
     expect test "$(wc -l <seen.txt)" = 3
     on_terminal "PAGER=no-such-pager lq status"
     expect grep -q many seen.txt
