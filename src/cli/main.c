@@ -391,7 +391,7 @@ static void help(void)
            "Run builds, tests and linters; keep their logs; ask what went wrong, anywhere.\n\n");
     for (const struct lq_command *const *at = lq_commands; *at; at++) {
         if (!(*at)->hidden)
-            printf("  %-11s%s\n", (*at)->name, (*at)->summary);
+            printf("  %-12s%s\n", (*at)->name, (*at)->summary);
     }
     printf("\n'lq COMMAND -h' shows the options of a command.\n");
 }

@@ -30,11 +30,15 @@ struct lq_out {
 
 /* ---- values as text ---- */
 
-/* The shortest decimal form that reads back as the same number. */
+/* The shortest decimal form that reads back as the same number, but 20 and not 2e+01. */
 static void add_double(struct lq_buf *buf, double number)
 {
     char text[40];
 
+    if (number > -1e15 && number < 1e15 && number == (double)(int64_t)number) {
+        lq_buf_addf(buf, "%.0f", number);
+        return;
+    }
     for (int digits = 1; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, number);
         if (strtod(text, NULL) == number)

@@ -242,7 +242,7 @@ static enum lq_status ask(struct lq_query *query, enum lq_db_guard guard, const 
 
     LQ_TRY(lq_definitions_add(query, sql, err));
     status = lq_db_query(query->db, guard, sql, params, n_params, rows, err);
-    if (status != LQ_SQL || query->shut || strncmp(err->message, "Catalog Error", 13) != 0)
+    if (status != LQ_SQL || strncmp(err->message, "Catalog Error", 13) != 0)
         return status;
     LQ_TRY(lq_definitions_add(query, NULL, err));
     return lq_db_query(query->db, guard, sql, params, n_params, rows, err);
@@ -627,10 +627,8 @@ enum lq_status lq_query_open(struct lq_query **out, const struct lq_project *pro
     if (count_direct(query, false) + count_direct(query, true) > FILES_PER_THREAD)
         LQ_TRY(lq_db_script(query->db, "SET threads = 2", err));
     LQ_TRY(load_readable(query, err));
-    if (scope->closed) {
-        LQ_TRY(lq_definitions_add(query, NULL, err));
+    if (scope->closed)
         LQ_TRY(shut(query, err));
-    }
     *out = LQ_TAKE(query);
     return LQ_OK;
 }
