@@ -130,6 +130,38 @@ need_venv() {
     printf '%s\n' "$want" >"$dir/pins"
 }
 
+# need_go_programs NAME...: build the pinned Go programs of these names into $cache/go, which is
+# added to PATH. Each is built in its module's own folder, so that its go.sum holds.
+need_go_programs() {
+    local name module sum package dest go=go info
+    PATH=$cache/go:$PATH
+    for name in "$@"; do
+        read -r module sum package < <(pins go "$name") || die "no Go module for '$name' in $versions"
+        dest=$cache/go/$name
+        [[ ! -x $dest || ! -f $dest.pin || $(<"$dest.pin") != "$module $sum" ]] || continue
+        # Both modules want Go 1.25; a distribution's may be older.
+        if ! go version 2>/dev/null | grep -qE 'go1\.(2[5-9]|[3-9][0-9])'; then
+            need_venv go
+            go=$cache/venv-go/bin/go
+        fi
+        lock_cache
+        say "building $module (takes minutes)"
+        mkdir -p -- "$cache/go"
+        info=$(GOFLAGS='' GOTOOLCHAIN=local "$go" mod download -json "$module") ||
+            die "cannot fetch $module"
+        [[ $(json_value Sum <<<"$info") == "$sum" ]] ||
+            die "wrong checksum: $module is $(json_value Sum <<<"$info"), not $sum"
+        (cd -- "$(json_value Dir <<<"$info")" &&
+            GOFLAGS='' GOTOOLCHAIN=local CGO_ENABLED=0 quietly "$go" build -mod=readonly -trimpath \
+                -ldflags '-s -w' -o "$dest.new" "$package") || die "cannot build $module"
+        mv -- "$dest.new" "$dest"
+        printf '%s %s\n' "$module" "$sum" >"$dest.pin"
+    done
+}
+
+# The text of one key of the JSON object on standard input.
+json_value() { python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"; }
+
 # ---- building ------------------------------------------------------------------------------------
 
 # build_in DIR [MESON OPTION...]: configure once, then build; quiet when it works.

@@ -68,6 +68,7 @@ struct lq_sync_opts {
     /* The variables "NAME=value", NULL behind the last, that credentials and endpoints of a remote
      * are taken from; NULL: none. Borrowed, for as long as the plan lives. */
     char *const *environment;
+    int retry_budget_sec; /* so long a remote store is tried again without success; 0: 300 */
     /* Called from the thread that applies, now and then; may be NULL. */
     void (*progress)(void *ctx, const struct lq_sync_counts *counts);
     void *ctx;

@@ -36,7 +36,8 @@ static enum lq_status configure(duckdb_config config, const struct lq_db_opts *o
     }
     if (duckdb_set_config(config, "threads", threads) ||
         duckdb_set_config(config, "temp_directory", temp && *temp ? temp : "/tmp") ||
-        (opts->memory_limit && duckdb_set_config(config, "memory_limit", opts->memory_limit)))
+        (opts->memory_limit && duckdb_set_config(config, "memory_limit", opts->memory_limit)) ||
+        (opts->unredacted_secrets && duckdb_set_config(config, "allow_unredacted_secrets", "true")))
         return lq_error_set(err, LQ_SQL, "cannot configure libduckdb");
     return LQ_OK;
 }

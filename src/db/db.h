@@ -20,6 +20,7 @@ struct lq_db_opts {
     int threads;              /* 0: one */
     const char *memory_limit; /* "80MB"; NULL: the engine's own */
     const char *temp_folder;  /* where the engine spills; NULL: $TMPDIR or /tmp */
+    bool unredacted_secrets;  /* credentials that it finds can be read; no foreign SQL then */
 };
 
 /* Load libduckdb without opening a database: for a thread that has time while others do not. Safe

@@ -42,6 +42,16 @@ static int open_flags(void)
     return RTLD_LAZY | RTLD_LOCAL;
 }
 
+char *lq_db_extension_folder(void)
+{
+    char folder[4096];
+    LQ_CLEANUP(lq_free) char *built = NULL;
+
+    program_folder(folder, sizeof folder);
+    built = lq_format("%slib/lq/extensions", folder);
+    return access(built, F_OK) == 0 ? LQ_TAKE(built) : lq_format("%s../lib/lq/extensions", folder);
+}
+
 static void *open_library(void)
 {
     /* As built (build/lib/lq), as installed (bin/../lib/lq), then the system's. */

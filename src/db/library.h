@@ -86,6 +86,9 @@ struct lq_duckdb {
 /* Filled by lq_db_load(). */
 extern struct lq_duckdb lq_duckdb;
 
+/* Where extensions lie: beside the libduckdb that lq brings. The caller's. */
+char *lq_db_extension_folder(void);
+
 #ifndef LQ_DB_LIBRARY_IMPLEMENTATION
 #define duckdb_bind_add_result_column lq_duckdb.duckdb_bind_add_result_column_
 #define duckdb_bind_boolean lq_duckdb.duckdb_bind_boolean_

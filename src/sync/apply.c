@@ -262,6 +262,8 @@ static enum lq_status apply(struct lq_sync_plan *plan, struct lq_error *err)
     LQ_TRY(plan->kind->open(&remote, &plan->place, opts, err));
     /* Again, since what is mounted may have changed since the plan was made. */
     LQ_TRY(lq_sync_check_place(plan, err));
+    if (plan->kind->prepare && plan->n_steps > 0)
+        LQ_TRY(plan->kind->prepare(remote, plan->steps[0].put.folder, err));
     LQ_TRY(lq_track_save(plan, err));
     for (size_t first = 0; first < plan->n_steps;) {
         struct batch batch = {

@@ -5,6 +5,7 @@
 #include <lq/project.h>
 
 static const struct lq_remote_kind *const kinds[] = {
+    &lq_remote_s3,  /* s3://bucket/prefix */
     &lq_remote_dir, /* any path: it has no scheme, so it stays last */
 };
 
@@ -32,7 +33,7 @@ enum lq_status lq_remote_kind_of(const char *url, const struct lq_remote_kind **
         if (strlen(kinds[i]->scheme) == len && strncmp(url, kinds[i]->scheme, len) == 0)
             return LQ_OK;
     }
-    return lq_error_set(err, LQ_BAD_INPUT, "cannot sync to '%s' yet: only folders", url);
+    return lq_error_set(err, LQ_BAD_INPUT, "cannot sync to '%s': neither a folder nor s3://", url);
 }
 
 void lq_remote_close(struct lq_remote **remote)

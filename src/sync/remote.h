@@ -80,6 +80,9 @@ struct lq_remote_kind {
     /* Open the place, which is made when missing; place->file_system is set to what is there. */
     enum lq_status (*open)(struct lq_remote **remote, struct lq_place *place,
                            const struct lq_sync_opts *opts, struct lq_error *err);
+    /* Before the first file is staged, one to `folder`: find out place->naming, if it is unknown.
+     * May be NULL: it is plain. */
+    enum lq_status (*prepare)(struct lq_remote *remote, const char *folder, struct lq_error *err);
     void (*close)(struct lq_remote *remote);
 
     void (*begin)(struct lq_remote *remote, size_t n_files); /* may be NULL */
@@ -133,5 +136,6 @@ LQ_CHECK enum lq_status lq_remote_kind_of(const char *url, const struct lq_remot
 void lq_remote_close(struct lq_remote **remote);
 
 extern const struct lq_remote_kind lq_remote_dir;
+extern const struct lq_remote_kind lq_remote_s3;
 
 #endif

@@ -10,10 +10,11 @@ declare -A may=(
     [parse]='base model scan'
     [capture]='base model'
     [project]='base'
-    [db]='base model'
+    [s3]='base'
+    [db]='base model s3'
     [store]='base model parse capture project db'
-    [query]='base model parse capture project db store'
-    [sync]='base model parse capture project db store'
+    [query]='base model parse capture project db store s3'
+    [sync]='base model parse capture project db store s3'
     [cli]='base'
 )
 

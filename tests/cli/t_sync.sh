@@ -49,10 +49,10 @@ test_destinations() {
     run lq sync '~/a store'
     expect_rc 0
     expect test -d "$HOME/a store/namespace=acme"
-    run lq sync s3://bucket/lq/
+    run lq sync gs://bucket/lq/
     expect_rc 1
     expect_stderr <<'END'
-lq: cannot sync to 's3://bucket/lq/' yet: only folders
+lq: cannot sync to 'gs://bucket/lq/': neither a folder nor s3://
 END
     run lq sync s3://KEY:SECRET@bucket/
     expect_rc 1

@@ -1,0 +1,86 @@
+# shellcheck shell=bash
+# An S3 server for tests of the command line, sourced behind lib.sh:
+#
+#     test_push() {
+#         start_s3                       versitygw with the empty bucket `bucket`, and the variables for it
+#         new_project; …
+#         run lq sync s3://bucket/lq
+#         expect_requests 1 PutObject
+#     }
+#
+# The server keeps objects as plain files below $s3/root/bucket, and ends with the test. Each test has
+# its own, on a free port.
+
+
+# A port of 127.0.0.1 that is free now.
+free_port() {
+    python3 -c 'import socket
+with socket.socket() as s:
+    s.bind(("127.0.0.1", 0))
+    print(s.getsockname()[1])'
+}
+
+# in_background NAME COMMAND...: it ends with the test, whatever ends that. Sets pid_NAME.
+in_background() {
+    local name=$1
+    shift
+    setpriv --pdeathsig KILL "$@" >"$state/$name.log" 2>&1 </dev/null &
+    printf -v "pid_$name" '%s' "$!"
+    disown
+}
+
+# wait_for_port PORT PID: until something answers there; false when the process ends first.
+wait_for_port() {
+    local i
+    for ((i = 0; i < 1000; i++)); do
+        ! (: <>"/dev/tcp/127.0.0.1/$1") 2>/dev/null || return 0
+        kill -0 "$2" 2>/dev/null || return 1
+        sleep 0.01
+    done
+    return 1
+}
+
+# start_s3 [OPTION OF VERSITYGW...]
+start_s3() {
+    need versitygw
+    s3=$state/s3
+    mkdir -p "$s3/root/bucket" "$s3/iam"
+    [[ -f $s3/iam/users.json ]] || printf '{"accessAccounts":{}}' >"$s3/iam/users.json"
+    : >>"$s3/access.log"
+    local try
+    for try in 1 2 3; do
+        s3_port=$(free_port)
+        ROOT_ACCESS_KEY_ID=ROOTKEY ROOT_SECRET_ACCESS_KEY=rootsecret \
+            in_background gw versitygw --port "127.0.0.1:$s3_port" --iam-dir "$s3/iam" \
+            --iam-cache-disable --access-log "$s3/access.log" --quiet --keep-alive "$@" \
+            posix "$s3/root"
+        # shellcheck disable=SC2154 # in_background sets it
+        ! wait_for_port "$s3_port" "$pid_gw" || break
+        ((try < 3)) || { cat "$state/gw.log"; return 1; }
+    done
+    export AWS_ACCESS_KEY_ID=ROOTKEY AWS_SECRET_ACCESS_KEY=rootsecret AWS_REGION=us-east-1
+    export AWS_ENDPOINT_URL=http://127.0.0.1:$s3_port
+    forget_requests
+}
+
+# stop_s3, start_s3 again: the objects stay.
+stop_s3() {
+    kill -KILL "$pid_gw"
+    while kill -0 "$pid_gw" 2>/dev/null; do sleep 0.01; done
+}
+
+# What was asked of the server since forget_requests, a line each: "PutObject 200 KEY".
+requests() { tail -n "+$((s3_seen + 1))" "$s3/access.log" | awk '{ sub(/^s3_/, "", $8); print $8, $11, $9 }'; }
+forget_requests() { s3_seen=$(wc -l <"$s3/access.log"); }
+
+# expect_requests COUNT [PATTERN]: so many since forget_requests, that match.
+expect_requests() {
+    local n
+    n=$(requests | grep -cE -e "${2:-.}" || true)
+    [[ $n == "$1" ]] && return
+    fail "$n requests '${2:-}', not $1:"
+    requests | head -n 20 | sed 's/^/#   /'
+}
+
+# Names of the objects below s3://bucket/PREFIX.
+objects() { (cd "$s3/root/bucket/${1:-}" 2>/dev/null && find . -type f -printf '%P\n' | sort); }
