@@ -581,8 +581,7 @@ static void test_destinations(void)
         { "%s/project/.lq/logs", LQ_BAD_INPUT, "lies in" },
         { "%s/project/.lq/logs/store", LQ_BAD_INPUT, "lies in" },
         { "%s/project/.lq/logs-too", LQ_OK, "/project/.lq/logs-too" },
-        { "s3://bucket/lq/", LQ_BAD_INPUT, "cannot sync to 's3://bucket/lq/' yet: only folders" },
-        { "gs://bucket", LQ_BAD_INPUT, "only folders" },
+        { "gs://bucket", LQ_BAD_INPUT, "neither a folder nor s3://" },
         { "s3://KEY:SECRET@bucket/lq", LQ_BAD_INPUT, "credentials" },
         { "", LQ_BAD_INPUT, "no destination" },
     };
