@@ -391,6 +391,19 @@ static enum lq_status check_is_query(struct lq_db *db, const char *sql, struct l
     return LQ_OK;
 }
 
+bool lq_db_error_passes(const struct lq_error *err)
+{
+    static const char *const passing[] = { "IO Error", "Out of Memory Error", "INTERNAL Error" };
+    /* The file says itself where to read, and nothing is there. */
+    static const char torn[] = "IO Error: Could not read enough bytes";
+
+    for (size_t i = 0; i < LQ_COUNT(passing); i++) {
+        if (strncmp(err->message, passing[i], strlen(passing[i])) == 0)
+            return strncmp(err->message, torn, strlen(torn)) != 0;
+    }
+    return false;
+}
+
 void lq_db_interrupt(struct lq_db *db)
 {
     duckdb_interrupt(db->connection);

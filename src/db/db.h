@@ -56,6 +56,10 @@ LQ_CHECK enum lq_status lq_db_query(struct lq_db *db, enum lq_db_guard guard, co
                                     const struct lq_value *params, size_t n_params,
                                     struct lq_rows **rows, struct lq_error *err);
 
+/* Whether what LQ_SQL told of may pass by itself: a file that was just removed or may not be opened, a
+ * full disk, memory that ran out. What is in a file does not mend itself. */
+bool lq_db_error_passes(const struct lq_error *err);
+
 /* Stop the statement that is running, if one is: it fails with LQ_SQL. From any thread. */
 void lq_db_interrupt(struct lq_db *db);
 

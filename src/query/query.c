@@ -194,19 +194,6 @@ static bool readable(struct lq_query *query, const struct lq_file *file, struct 
            lq_rows_next(rows, &more, err) == LQ_OK;
 }
 
-/* Whether the engine's error is about the file's content: that does not mend itself, unlike a file
- * that was just removed, a full disk or memory that ran out. */
-static bool is_lasting(const struct lq_error *err)
-{
-    static const char *const passing[] = { "IO Error", "Out of Memory Error", "INTERNAL Error" };
-
-    for (size_t i = 0; i < LQ_COUNT(passing); i++) {
-        if (strncmp(err->message, passing[i], strlen(passing[i])) == 0)
-            return false;
-    }
-    return !is_statement_error(err);
-}
-
 /* Take the files out that cannot be read; false when there is none, so that trying again is of no
  * use. */
 static bool drop_unreadable(struct lq_query *query)
@@ -222,7 +209,7 @@ static bool drop_unreadable(struct lq_query *query)
             continue;
         }
         lq_file_warn(&query->scope, list->files[i].path, reason.message);
-        if (is_lasting(&reason))
+        if (!lq_db_error_passes(&reason) && !is_statement_error(&reason))
             lq_file_set_unreadable(list->files[i].path, &query->scope);
         free(list->files[i].path);
     }

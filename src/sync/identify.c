@@ -35,7 +35,10 @@ enum lq_status lq_sync_identify(struct lq_db **db, int fd, struct lq_step *step,
 
     if (!*db)
         LQ_TRY(lq_db_open(db, NULL, err));
-    if (read_row(*db, fd, step, &more, &reason) != LQ_OK)
+    if (read_row(*db, fd, step, &more, &reason) != LQ_OK && lq_db_error_passes(&reason))
+        return lq_error_set(err, LQ_IO, "cannot read '.lq/logs/%s': %s", step->path,
+                            reason.message);
+    if (reason.status != LQ_OK)
         return lq_error_set(err, LQ_CORRUPT, "not a run file: %s", reason.message);
     if (!more || !step->run_uid || !lq_uuid_valid(step->run_uid))
         return lq_error_set(err, LQ_CORRUPT, "not a run file: it has no run_uid");

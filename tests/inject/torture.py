@@ -182,6 +182,19 @@ def torture(scenario, template, scratch, every_error):
     return problems
 
 
+def passing_error(template, scratch):
+    """A run that state.db does not know, and that cannot be read for a moment, is not taken for a bad
+    file for good."""
+    case = Case(Scenario("", 2), template, scratch / "passing_error", None)
+    (case.project / ".lq/state.db").unlink()
+    disturbed = case.sync(lab.Fault(1, "EIO", "open", "/proc/self/fd"))
+    case.check(disturbed.hit, "not disturbed")
+    case.check(disturbed.status == 1, "exit status 0, and a run is missing")
+    case.check(case.sync().status == 0, "the next sync fails")
+    case.check(set(case.look()) == case.local, "a run is missing")
+    return [f"{problem}\n{disturbed}" for problem in case.problems]
+
+
 def main():
     every_error = "--all" in sys.argv
     names = [word for word in sys.argv[1:] if word != "--all"]
@@ -194,6 +207,7 @@ def main():
         tests = [(scenario.name,
                   lambda scenario=scenario: torture(scenario, template, scratch, every_error))
                  for scenario in chosen]
+        tests.append(("passing_error", lambda: passing_error(template, scratch)))
         lab.Tap(tests, names).exit()
 
 
