@@ -28,18 +28,19 @@ static const struct {
 #define N_FIELDS (sizeof fields / sizeof fields[0])
 
 static const char *const severities[] = { "none", "error", "warning", "note", "info", NULL };
+static const char *const parts[] = { "whole", "result", "details", "before", "end", NULL };
 static const char *const statuses[] = { "none", "pass", "fail", "error", "skip", NULL };
 
 struct matcher {
     const char *file;
-    json_t *json, *lq, *patterns;
-    int priority, order;
+    json_t *json, *lq, *patterns, *finds;
+    int priority, order, find; /* the first rule of `finds` */
 };
 
 struct rule {
     int matcher;
     json_t *json;
-    bool first, last;
+    bool first, last; /* neither: of `find` */
 };
 
 static json_t *kept; /* all that was read */
@@ -118,6 +119,7 @@ static void read_file(const char *file)
             json_object_set_new(one, "pattern", json_pack("[O]", matcher->patterns));
             matcher->patterns = json_object_get(one, "pattern");
         }
+        matcher->finds = json_object_get(matcher->lq, "find");
         priority = json_object_get(matcher->lq, "priority");
         matcher->priority = priority ? (int)json_integer_value(priority) : DEFAULT_PRIORITY;
         matcher->order = n_matchers++;
@@ -158,24 +160,30 @@ static void check_regexp(const char *file, const char *regexp, int most)
     pcre2_code_free(code);
 }
 
+static void add_rule(int m, json_t *pattern, bool first, bool last)
+{
+    int most = 0;
+
+    if (n_rules == MAX_RULES)
+        die(matchers[m].file, "too many patterns");
+    for (size_t f = 0; f < N_FIELDS; f++)
+        if (group_of(pattern, f) > most)
+            most = group_of(pattern, f);
+    check_regexp(matchers[m].file, text_of(pattern, "regexp", NULL), most);
+    rules[n_rules++] = (struct rule){ m, pattern, first, last };
+}
+
 static void list_rules(void)
 {
     for (int m = 0; m < n_matchers; m++) {
-        size_t i, n = json_array_size(matchers[m].patterns);
+        const size_t n = json_array_size(matchers[m].patterns);
         json_t *pattern;
+        size_t i;
 
         json_array_foreach(matchers[m].patterns, i, pattern)
-        {
-            int most = 0;
-
-            if (n_rules == MAX_RULES)
-                die(matchers[m].file, "too many patterns");
-            for (size_t f = 0; f < N_FIELDS; f++)
-                if (group_of(pattern, f) > most)
-                    most = group_of(pattern, f);
-            check_regexp(matchers[m].file, text_of(pattern, "regexp", NULL), most);
-            rules[n_rules++] = (struct rule){ m, pattern, i == 0, i + 1 == n };
-        }
+            add_rule(m, pattern, i == 0, i + 1 == n);
+        matchers[m].find = n_rules;
+        json_array_foreach(matchers[m].finds, i, pattern) add_rule(m, pattern, false, false);
     }
 }
 
@@ -301,9 +309,47 @@ static void put_words(int number, const char *kind, json_t *words, const char *c
     fputs(" { NULL, 0 } };\n", out);
 }
 
+/* Words in the order of the file: the first that begins the text counts. */
+static void put_codes(int number, json_t *codes)
+{
+    const char *key;
+    json_t *value;
+
+    if (!codes)
+        return;
+    fprintf(out, "static const struct lq_code codes_%d[] = {", number);
+    json_object_foreach(codes, key, value)
+    {
+        fputs(" { ", out);
+        put_text(key);
+        fputs(", ", out);
+        put_text(json_string_value(value));
+        fputs(" },", out);
+    }
+    fputs(" { NULL, NULL } };\n", out);
+}
+
+static unsigned fields_needed(const struct matcher *matcher)
+{
+    json_t *need = json_object_get(matcher->lq, "need"), *name;
+    unsigned bits = 0;
+    size_t i, f;
+
+    json_array_foreach(need, i, name)
+    {
+        for (f = 0; f < N_FIELDS && strcmp(fields[f].key, json_string_value(name)) != 0; f++)
+            ;
+        if (f == N_FIELDS)
+            die(matcher->file, "unknown field '%s'", json_string_value(name));
+        bits |= 1u << f;
+    }
+    return bits;
+}
+
 static void put_matchers(void)
 {
     for (int i = 0; i < n_matchers; i++) {
+        put_codes(i, json_object_get(matchers[i].lq, "codes"));
         put_words(i, "severities", json_object_get(matchers[i].lq, "severities"), severities);
         put_words(i, "statuses", json_object_get(matchers[i].lq, "statuses"), statuses);
     }
@@ -327,10 +373,18 @@ static void put_matchers(void)
         fprintf(
             out, ", .severity = %d",
             index_of(severities, text_of(matchers[i].json, "severity", "error"), matchers[i].file));
+        fprintf(out, ", .status = %d",
+                index_of(statuses, text_of(lq, "status", "none"), matchers[i].file));
         if (json_object_get(lq, "severities"))
             fprintf(out, ", .severities = severities_%d", i);
         if (json_object_get(lq, "statuses"))
             fprintf(out, ", .statuses = statuses_%d", i);
+        if (json_object_get(lq, "codes"))
+            fprintf(out, ", .codes = codes_%d", i);
+        fprintf(out, ", .find = %d, .n_finds = %zu, .need = %u, .part = %d, .once = %d",
+                matchers[i].find, json_array_size(matchers[i].finds), fields_needed(&matchers[i]),
+                index_of(parts, text_of(lq, "part", "whole"), matchers[i].file),
+                json_is_true(json_object_get(lq, "once")));
         fputs(", .follow = ", out);
         put_text(follow);
         if (family)
@@ -351,8 +405,9 @@ static void put_rules(void)
         fputs(", .group = {", out);
         for (size_t f = 0; f < N_FIELDS; f++)
             fprintf(out, " %d,", group_of(rule->json, f));
-        fprintf(out, " }, .first = %d, .last = %d, .loop = %d, .prefix = %d },\n", rule->first,
-                rule->last, json_is_true(json_object_get(rule->json, "loop")),
+        fprintf(out, " }, .first = %d, .last = %d, .loop = %d, .again = %d, .prefix = %d },\n",
+                rule->first, rule->last, json_is_true(json_object_get(rule->json, "loop")),
+                json_is_true(json_object_get(json_object_get(rule->json, "lq"), "again")),
                 json_is_true(json_object_get(matchers[rule->matcher].lq, "prefix")));
     }
     fprintf(out, "};\nconst size_t lq_n_rules = %d;\n", n_rules);

@@ -30,11 +30,19 @@ struct lq_family {
     void (*adjust)(struct lq_parser *parser, struct lq_event *event);
 };
 
-extern const struct lq_family lq_family_cc, lq_family_cc_context, lq_family_pytest,
-    lq_family_python, lq_family_shellcheck;
+extern const struct lq_family lq_family_cc, lq_family_cc_context, lq_family_gotest, lq_family_java,
+    lq_family_jest, lq_family_mocha, lq_family_pytest, lq_family_python, lq_family_shellcheck;
 
 /* A family's own state, made by the family and freed by `release`. */
-enum lq_family_slot { LQ_SLOT_PYTEST, LQ_SLOT_PYTHON, LQ_SLOT_SHELLCHECK, LQ_N_SLOTS };
+enum lq_family_slot {
+    LQ_SLOT_GOTEST,
+    LQ_SLOT_JEST,
+    LQ_SLOT_MOCHA,
+    LQ_SLOT_PYTEST,
+    LQ_SLOT_PYTHON,
+    LQ_SLOT_SHELLCHECK,
+    LQ_N_SLOTS
+};
 void **lq_parser_slot(struct lq_parser *parser, enum lq_family_slot slot, void (*release)(void *));
 
 /* The compiler's dialect as the log told so far; owned by the cc family. */
@@ -57,10 +65,20 @@ bool lq_parser_try(struct lq_parser *parser, const char *regexp, struct lq_str l
  * goes first. */
 void lq_parser_emit(struct lq_parser *parser, struct lq_event *event);
 
+/* Hand over what is part of a test's event; `owner` is static. See ledger.h. */
+void lq_parser_report(struct lq_parser *parser, const char *owner, enum lq_part part,
+                      const struct lq_event *event);
+
 /* An event with nothing in it. */
 struct lq_event lq_event_of(const char *tool, const char *category, int64_t line);
 
 /* Digits at the start of `text`, at most 18; 0 when there are none. */
 int64_t lq_digits(struct lq_str text);
+/* "0.25"; negative when it is no number. */
+double lq_seconds(struct lq_str text);
+
+/* The line before `line` of the log, `back` lines up, as far as the parser still has it, cut like
+ * `line`; ptr NULL when it has not. */
+struct lq_str lq_parser_earlier(const struct lq_parser *parser, struct lq_line line, int back);
 
 #endif

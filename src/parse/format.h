@@ -31,6 +31,20 @@ struct lq_word {
     int value;
 };
 
+/* A tool's word and the error code that it stands for. */
+struct lq_code {
+    const char *word, *code;
+};
+
+/* How an event of a matcher makes one with others of its owner; ledger.h tells more. */
+enum lq_part {
+    LQ_PART_WHOLE,   /* it stands alone */
+    LQ_PART_RESULT,  /* of a test; when failed, its details may follow */
+    LQ_PART_DETAILS, /* of a failed test, under its name */
+    LQ_PART_BEFORE,  /* details of the failed test that is named next */
+    LQ_PART_END,     /* no event: nothing further is said about the tests so far */
+};
+
 struct lq_family;
 
 struct lq_matcher {
@@ -38,13 +52,19 @@ struct lq_matcher {
     const char *tool;  /* tool_name, unless a group tells it */
     const char *category;
     const char *code;                            /* error_code of every event, or NULL */
-    int severity;                                /* when no group tells it */
+    int severity, status;                        /* when no group tells it */
     const struct lq_word *severities, *statuses; /* ended by a NULL word; before the common words */
-    const char *follow; /* expression of the lines that still belong to the event, or NULL */
+    const struct lq_code *codes; /* ended by a NULL word; what no word here means is kept */
+    const char *follow;     /* expression of the lines that still belong to the event, or NULL */
+    uint16_t find, n_finds; /* rules in lq_rules that look for fields in those lines */
+    uint16_t need;          /* bits of enum lq_field: without those there is no event */
+    enum lq_part part;
+    bool once;                      /* an event said before by this matcher's owner is dropped */
     const struct lq_family *family; /* code that takes over, or NULL */
 };
 
-/* One pattern of a matcher. The patterns of a matcher follow each other in lq_rules. */
+/* One pattern of a matcher. The patterns of a matcher follow each other in lq_rules; those of
+ * `find` come after them. */
 struct lq_rule {
     const struct lq_matcher *matcher;
     const char *regexp;
@@ -52,6 +72,7 @@ struct lq_rule {
     bool first;                 /* may match any line; else only the line after its predecessor */
     bool last;
     bool loop;   /* matches as many lines as there are, each an event */
+    bool again;  /* of `find`: the last line that matches counts, not the first */
     bool prefix; /* what it matches is cut off the line; the rest is read afresh */
 };
 

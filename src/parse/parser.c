@@ -6,7 +6,9 @@
 #include "base/clean.h"
 #include "parse/engine.h"
 #include "parse/fingerprint.h"
+#include "parse/ledger.h"
 #include "parse/match.h"
+#include "parse/seen.h"
 
 /* Blocks end at a line's end. Where they begin depends on the log alone, not on how it is fed. */
 #define BLOCK_BYTES LQ_LINE_MAX_BYTES
@@ -19,6 +21,7 @@
 struct draft {
     bool open;
     const struct lq_matcher *matcher;
+    struct lq_str fields[LQ_N_FIELDS]; /* in `raw`, or in what the sequence keeps */
     struct lq_event event;
     struct lq_clip raw, message;
     size_t n_blanks; /* empty lines seen last */
@@ -55,6 +58,8 @@ struct lq_parser {
     struct sequence sequence;
     const struct lq_family *active;
     struct slot slots[LQ_N_SLOTS];
+    struct lq_ledger *ledger;
+    struct lq_seen said; /* of matchers whose tool says things twice */
     int dialect;
 };
 
@@ -113,6 +118,38 @@ int64_t lq_digits(struct lq_str text)
     return value;
 }
 
+double lq_seconds(struct lq_str text)
+{
+    char copy[32];
+    char *end;
+    double value;
+
+    if (text.len == 0 || text.len >= sizeof copy)
+        return -1;
+    memcpy(copy, text.ptr, text.len);
+    copy[text.len] = '\0';
+    value = strtod(copy, &end);
+    return *end ? -1 : value;
+}
+
+struct lq_str lq_parser_earlier(const struct lq_parser *parser, struct lq_line line, int back)
+{
+    const char *const start = parser->block;
+    const char *end = memrchr(start, '\n', (size_t)(line.text.ptr - start)), *from;
+    const size_t cut = (size_t)(line.text.ptr - (end ? end + 1 : start));
+
+    for (from = end; from && back > 0; back--) {
+        end = from;
+        from = memrchr(start, '\n', (size_t)(end - start));
+    }
+    if (!end || back > 0)
+        return (struct lq_str){ NULL, 0 };
+    from = from ? from + 1 : start;
+    if ((size_t)(end - from) < cut)
+        return (struct lq_str){ end, 0 };
+    return (struct lq_str){ from + cut, (size_t)(end - from) - cut };
+}
+
 /* ---- events ---- */
 
 static void hand_over(struct lq_parser *parser, struct lq_event *event)
@@ -124,6 +161,16 @@ static void hand_over(struct lq_parser *parser, struct lq_event *event)
     parser->on_event(parser->ctx, event);
 }
 
+static bool said_before(struct lq_parser *parser, const char *owner, const struct lq_event *event)
+{
+    uint64_t hash = lq_seen_hash(
+        (uint64_t)event->line_number << 20 ^ (uint64_t)event->column_number, lq_str_of(owner));
+
+    hash = lq_seen_hash(hash, event->file_path);
+    hash = lq_seen_hash(hash, event->error_code);
+    return !lq_seen_add(&parser->said, lq_seen_hash(hash, event->message));
+}
+
 static void close_draft(struct lq_parser *parser)
 {
     struct draft *draft = &parser->draft;
@@ -133,15 +180,31 @@ static void close_draft(struct lq_parser *parser)
     draft->open = false;
     draft->event.message = lq_clip_text(&draft->message);
     draft->event.raw_text = lq_clip_text(&draft->raw);
+    for (unsigned i = 0; i < LQ_N_FIELDS; i++)
+        if (draft->matcher->need & (1u << i) && !draft->fields[i].len)
+            return;
     if (draft->matcher->family && draft->matcher->family->adjust)
         draft->matcher->family->adjust(parser, &draft->event);
-    hand_over(parser, &draft->event);
+    if (draft->matcher->once && said_before(parser, draft->matcher->owner, &draft->event))
+        return;
+    if (draft->matcher->part == LQ_PART_WHOLE)
+        hand_over(parser, &draft->event);
+    else
+        lq_ledger_take(parser->ledger, parser, draft->matcher->owner, draft->matcher->part,
+                       &draft->event);
 }
 
 void lq_parser_emit(struct lq_parser *parser, struct lq_event *event)
 {
     close_draft(parser);
     hand_over(parser, event);
+}
+
+void lq_parser_report(struct lq_parser *parser, const char *owner, enum lq_part part,
+                      const struct lq_event *event)
+{
+    close_draft(parser);
+    lq_ledger_take(parser->ledger, parser, owner, part, event);
 }
 
 static void add_raw(struct draft *draft, struct lq_str line)
@@ -209,50 +272,59 @@ static const struct lq_word common_statuses[] = {
 
 /* ---- rules ---- */
 
-static double seconds(struct lq_str text)
+static struct lq_str code_of(const struct lq_matcher *matcher, struct lq_str text)
 {
-    char copy[32];
-    char *end;
-    double value;
-
-    if (text.len == 0 || text.len >= sizeof copy)
-        return -1;
-    memcpy(copy, text.ptr, text.len);
-    copy[text.len] = '\0';
-    value = strtod(copy, &end);
-    return *end ? -1 : value;
+    if (!text.ptr)
+        return lq_str_of(matcher->code);
+    for (const struct lq_code *code = matcher->codes; code && code->word; code++)
+        if (lq_str_starts(text, lq_str_of(code->word)))
+            return lq_str_of(code->code);
+    return text;
 }
 
-static void fill_event(struct draft *draft, const struct lq_str *fields)
+static void fill_status(struct draft *draft)
 {
     const struct lq_matcher *matcher = draft->matcher;
     struct lq_event *event = &draft->event;
-    const struct lq_str severity = fields[LQ_FIELD_SEVERITY], status = fields[LQ_FIELD_TEST_STATUS];
+    const struct lq_str severity = draft->fields[LQ_FIELD_SEVERITY];
+    const struct lq_str status = draft->fields[LQ_FIELD_TEST_STATUS];
 
-    event->file_path = trim(fields[LQ_FIELD_FILE]);
-    event->line_number = lq_digits(fields[LQ_FIELD_LINE]);
-    event->column_number = lq_digits(fields[LQ_FIELD_COLUMN]);
-    event->error_code = fields[LQ_FIELD_CODE];
-    if (!event->error_code.ptr && matcher->code)
-        event->error_code = lq_str_of(matcher->code);
-    if (fields[LQ_FIELD_TOOL].len)
-        event->tool_name = fields[LQ_FIELD_TOOL];
     event->severity = (enum lq_severity)matcher->severity;
     if (severity.ptr)
         event->severity = (enum lq_severity)look_up(
             matcher->severities, severity, look_up(common_severities, severity, matcher->severity));
-    if (status.ptr) {
+    if (!status.ptr && !matcher->status)
+        return;
+    event->test_status = (enum lq_test_status)matcher->status;
+    if (status.ptr)
         event->test_status = (enum lq_test_status)look_up(
-            matcher->statuses, status, look_up(common_statuses, status, LQ_TEST_NONE));
-        event->severity = event->test_status == LQ_TEST_FAIL || event->test_status == LQ_TEST_ERROR
-                              ? LQ_SEVERITY_ERROR
-                              : LQ_SEVERITY_NONE;
-    }
+            matcher->statuses, status, look_up(common_statuses, status, matcher->status));
+    event->severity = event->test_status == LQ_TEST_FAIL || event->test_status == LQ_TEST_ERROR
+                          ? LQ_SEVERITY_ERROR
+                          : LQ_SEVERITY_NONE;
+}
+
+static void fill_event(struct draft *draft)
+{
+    const struct lq_str *fields = draft->fields;
+    struct lq_event *event = &draft->event;
+
+    event->file_path = trim(fields[LQ_FIELD_FILE]);
+    event->line_number = lq_digits(fields[LQ_FIELD_LINE]);
+    event->column_number = lq_digits(fields[LQ_FIELD_COLUMN]);
+    event->error_code = code_of(draft->matcher, fields[LQ_FIELD_CODE]);
+    if (fields[LQ_FIELD_TOOL].len)
+        event->tool_name = fields[LQ_FIELD_TOOL];
     event->test_name = trim(fields[LQ_FIELD_TEST_NAME]);
-    event->test_duration_sec = seconds(fields[LQ_FIELD_DURATION]);
+    event->test_duration_sec = lq_seconds(fields[LQ_FIELD_DURATION]);
+    fill_status(draft);
+}
+
+static void fill_message(struct draft *draft)
+{
     lq_clip_clear(&draft->message);
-    lq_clip_add(&draft->message, trim(fields[LQ_FIELD_MESSAGE]));
-    event->message = lq_clip_text(&draft->message);
+    lq_clip_add(&draft->message, trim(draft->fields[LQ_FIELD_MESSAGE]));
+    draft->event.message = lq_clip_text(&draft->message);
 }
 
 /* Keep a group for the lines to come; what does not fit is left out. */
@@ -267,20 +339,16 @@ static struct lq_str keep(struct sequence *sequence, struct lq_str text)
     return (struct lq_str){ copy, text.len };
 }
 
-/* The groups of `rule`'s match, moved to the copy of the line that the draft holds, over those that
- * earlier lines gave. */
-static void gather(const struct lq_parser *parser, const struct lq_rule *rule, struct lq_line line,
-                   const char *copy, struct lq_str *fields)
+/* A group of the match in `line`, moved to the copy of the line that the draft holds. */
+static struct lq_str copied(const struct lq_parser *parser, unsigned group, struct lq_str line)
 {
-    for (int i = 0; i < LQ_N_FIELDS; i++) {
-        struct lq_str text;
+    const struct draft *draft = &parser->draft;
+    const struct lq_str text = lq_matches_group(parser->matches, group);
 
-        if (!rule->group[i])
-            continue;
-        text = lq_matches_group(parser->matches, rule->group[i]);
-        if (text.ptr)
-            fields[i] = (struct lq_str){ copy + (text.ptr - line.text.ptr), text.len };
-    }
+    return text.ptr ? (struct lq_str){ draft->raw.data + draft->raw.len - line.len +
+                                           (text.ptr - line.ptr),
+                                       text.len }
+                    : text;
 }
 
 /* A line that a later line completes: keep its groups, and its text unless more than one event
@@ -308,14 +376,14 @@ static void open_event(struct lq_parser *parser, const struct lq_rule *rule, str
 {
     struct draft *draft = &parser->draft;
     struct sequence *sequence = &parser->sequence;
-    struct lq_str fields[LQ_N_FIELDS] = { { NULL, 0 } };
-    const char *copy;
 
     draft->matcher = rule->matcher;
     draft->n_blanks = 0;
     draft->event = lq_event_of(rule->matcher->tool, rule->matcher->category, line.number);
-    if (!rule->first)
-        memcpy(fields, sequence->fields, sizeof fields);
+    if (rule->first)
+        memset(draft->fields, 0, sizeof draft->fields);
+    else
+        memcpy(draft->fields, sequence->fields, sizeof draft->fields);
     if (rule->first || rule->loop)
         lq_clip_clear(&draft->raw);
     if (!rule->first && !rule->loop)
@@ -324,9 +392,15 @@ static void open_event(struct lq_parser *parser, const struct lq_rule *rule, str
     add_raw(draft, line.text);
     if (draft->raw.cut)
         return;
-    copy = draft->raw.data + draft->raw.len - line.text.len;
-    gather(parser, rule, line, copy, fields);
-    fill_event(draft, fields);
+    for (int i = 0; i < LQ_N_FIELDS; i++) {
+        const struct lq_str text =
+            rule->group[i] ? copied(parser, rule->group[i], line.text) : (struct lq_str){ NULL, 0 };
+
+        if (text.ptr)
+            draft->fields[i] = text;
+    }
+    fill_event(draft);
+    fill_message(draft);
     draft->open = true;
 }
 
@@ -352,6 +426,30 @@ static bool take_sequence(struct lq_parser *parser, struct lq_line line)
     parser->sequence.rule = NULL;
     return rule && lq_matches_try(parser->matches, rule->regexp, line.text) &&
            take_match(parser, rule, line);
+}
+
+/* The matcher's `find` patterns look for fields in a line that belongs to the open event. A place is
+ * taken whole or not at all. */
+static void find_fields(struct lq_parser *parser, struct lq_str line)
+{
+    struct draft *draft = &parser->draft;
+
+    for (size_t n = 0; n < draft->matcher->n_finds && !draft->raw.cut; n++) {
+        const struct lq_rule *rule = &lq_rules[draft->matcher->find + n];
+        const bool place = rule->group[LQ_FIELD_FILE];
+
+        if ((place && !rule->again && draft->fields[LQ_FIELD_FILE].ptr) ||
+            !lq_matches_try(parser->matches, rule->regexp, line))
+            continue;
+        for (int i = 0; i < LQ_N_FIELDS; i++) {
+            if (!rule->group[i] || (draft->fields[i].len && !rule->again))
+                continue;
+            draft->fields[i] = copied(parser, rule->group[i], line);
+            if (i == LQ_FIELD_MESSAGE)
+                fill_message(draft);
+        }
+        fill_event(draft);
+    }
 }
 
 /* Whether the line still belongs to the open event. A first group of the expression is text that
@@ -380,13 +478,11 @@ static bool take_follow(struct lq_parser *parser, struct lq_line line)
     lq_clip_add(&draft->message, more);
     for (; draft->n_blanks; draft->n_blanks--)
         add_raw(draft, LQ_STR(""));
-    code = lq_matches_group(parser->matches, 2);
     add_raw(draft, line.text);
-    if (code.len && !draft->event.error_code.len && !draft->raw.cut) {
-        const char *copy = draft->raw.data + draft->raw.len - line.text.len;
-
-        draft->event.error_code = (struct lq_str){ copy + (code.ptr - line.text.ptr), code.len };
-    }
+    code = copied(parser, 2, line.text);
+    if (code.len && !draft->event.error_code.len && !draft->raw.cut)
+        draft->event.error_code = draft->fields[LQ_FIELD_CODE] = code;
+    find_fields(parser, line.text);
     draft->event.log_line_end = line.number;
     return true;
 }
@@ -578,7 +674,9 @@ void lq_parser_feed(struct lq_parser *parser, const void *bytes, size_t len)
     }
 }
 
-static const struct lq_family *const families[] = { &lq_family_pytest, &lq_family_python };
+static const struct lq_family *const families[] = { &lq_family_gotest, &lq_family_jest,
+                                                    &lq_family_mocha, &lq_family_pytest,
+                                                    &lq_family_python };
 
 void lq_parser_finish(struct lq_parser *parser)
 {
@@ -593,6 +691,8 @@ void lq_parser_finish(struct lq_parser *parser)
     parser->sequence.rule = NULL;
     for (size_t i = 0; i < LQ_COUNT(families); i++)
         families[i]->finish(parser);
+    close_draft(parser);
+    lq_ledger_end(parser->ledger, parser, NULL);
     parser->active = NULL;
 }
 
@@ -621,6 +721,7 @@ enum lq_status lq_parser_new(struct lq_parser **out, const char *format, lq_even
     parser->format = known;
     parser->scanner = lq_scanner_new();
     parser->matches = lq_matches_new();
+    parser->ledger = lq_ledger_new();
     /* A block, the line end that finish adds, and room for the line that a block cuts. */
     parser->block = lq_realloc(NULL, 2 * BLOCK_BYTES + 1, 1);
     lq_clip_reserve(&parser->draft.raw, LQ_RAW_TEXT_MAX_BYTES);
@@ -643,6 +744,8 @@ void lq_parser_free(struct lq_parser **out)
     for (size_t i = 0; i < LQ_N_SLOTS; i++)
         if (parser->slots[i].state)
             parser->slots[i].release(parser->slots[i].state);
+    lq_ledger_free(&parser->ledger);
+    lq_seen_release(&parser->said);
     lq_scanner_free(&parser->scanner);
     lq_matches_free(&parser->matches);
     free(parser->hits.at);

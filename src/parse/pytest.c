@@ -6,12 +6,11 @@
  * second. So failures are held until both are known, within limits. */
 #include "base/alloc.h"
 #include "parse/engine.h"
+#include "parse/seen.h"
 
 /* Failures held at once, and bytes of their texts; past that the oldest is handed over as it is. */
 #define MAX_HELD 4096
 #define MAX_HELD_BYTES (4u << 20)
-/* Names of tests already handed over, so that the summary does not repeat them. */
-#define MAX_DONE (1u << 17)
 
 enum part {
     NOTHING,  /* results with -v, dots, other output */
@@ -36,8 +35,7 @@ struct pytest {
     bool errors; /* the part of errors in set-up, tear-down and collection */
     struct held *held;
     size_t n_held, held_capacity, held_bytes;
-    uint64_t *done; /* hashes, open addressing; 0: free */
-    size_t n_done, done_capacity;
+    struct lq_seen done; /* tests already handed over, so that the summary does not repeat them */
     /* The section being read. */
     bool in_section, captured, after_mark, native, want_exception;
     enum lq_test_status status;
@@ -79,7 +77,7 @@ static void pytest_free(void *state)
     for (size_t i = 0; i < py->n_held; i++)
         held_drop(py, &py->held[i]);
     free(py->held);
-    free(py->done);
+    lq_seen_release(&py->done);
     lq_clip_release(&py->key);
     lq_clip_release(&py->first_file);
     lq_clip_release(&py->file);
@@ -105,49 +103,9 @@ static struct pytest *state_of(struct lq_parser *parser)
 
 /* ---- names ---- */
 
-static uint64_t hash_of(struct lq_str name, enum lq_test_status status)
-{
-    uint64_t hash = UINT64_C(0xcbf29ce484222325) + (uint64_t)status;
-
-    for (size_t i = 0; i < name.len; i++)
-        hash = (hash ^ (unsigned char)name.ptr[i]) * UINT64_C(0x100000001b3);
-    return hash ? hash : 1;
-}
-
-static uint64_t *find_done(uint64_t *table, size_t capacity, uint64_t hash)
-{
-    size_t at = hash & (capacity - 1);
-
-    while (table[at] && table[at] != hash)
-        at = (at + 1) & (capacity - 1);
-    return &table[at];
-}
-
 static bool is_done(const struct pytest *py, struct lq_str name, enum lq_test_status status)
 {
-    return py->done_capacity && *find_done(py->done, py->done_capacity, hash_of(name, status)) != 0;
-}
-
-static void mark_done(struct pytest *py, struct lq_str name, enum lq_test_status status)
-{
-    uint64_t *slot;
-
-    if (py->n_done >= MAX_DONE)
-        return;
-    if (2 * (py->n_done + 1) > py->done_capacity) {
-        const size_t capacity = py->done_capacity ? 2 * py->done_capacity : 64;
-        uint64_t *table = lq_alloc(capacity * sizeof *table);
-
-        for (size_t i = 0; i < py->done_capacity; i++)
-            if (py->done[i])
-                *find_done(table, capacity, py->done[i]) = py->done[i];
-        free(py->done);
-        py->done = table;
-        py->done_capacity = capacity;
-    }
-    slot = find_done(py->done, py->done_capacity, hash_of(name, status));
-    py->n_done += *slot == 0;
-    *slot = hash_of(name, status);
+    return lq_seen_has(&py->done, lq_seen_hash(status, name));
 }
 
 /* Whether a heading ("TestCart.test_total[a.b]") means the test of that name
@@ -201,7 +159,7 @@ static void emit(struct lq_parser *parser, struct pytest *py, const struct held 
     event.raw_text = held->raw;
     event.log_line_end = held->last;
     lq_parser_emit(parser, &event);
-    mark_done(py, name, held->status);
+    lq_seen_add(&py->done, lq_seen_hash(held->status, name));
 }
 
 /* For lack of a name: the file of the outermost frame and the heading. */
@@ -290,9 +248,7 @@ static void flush(struct lq_parser *parser, struct pytest *py)
         held_drop(py, &py->held[i]);
     }
     py->n_held = 0;
-    if (py->n_done)
-        memset(py->done, 0, py->done_capacity * sizeof py->done[0]);
-    py->n_done = 0;
+    lq_seen_clear(&py->done);
     py->part = NOTHING;
 }
 

@@ -170,7 +170,7 @@ static void test_lines(void)
         { "test result: FAILED. 1 passed; 5 failed; 1 ignored; finished in 0.00s\n", "" },
         { "[ERROR] o.e.AlarmTest.hours(int)[1] -- Time elapsed: 0.041 s <<< FAILURE!\n"
           "org.x.AssertionFailedError: minutes 1\n\tat o.e.AlarmTest.hours(AlarmTest.java:15)\n",
-          "1-3 fail o.e.AlarmTest.hours(int)[1] surefire: minutes 1\n" },
+          "1-3 fail o.e.AlarmTest.hours(int)[1] AlarmTest.java:15 surefire: minutes 1\n" },
         /* what CI systems are told */
         { "::error title=ruff (F401),file=/b/a.py,line=1,col=8,endLine=1::a.py:1:8: F401 `os` unused%0A\n",
           "1-1 error /b/a.py:1:8 [F401] ruff: `os` unused\n" },
