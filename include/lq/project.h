@@ -16,6 +16,8 @@ struct lq_config {
     char *project;
     char **capture_env; /* names of environment variables to record, NULL-terminated */
     bool keep_raw;
+    bool redact;            /* take secrets out of what is stored */
+    char **redact_patterns; /* further ones, NULL-terminated (lq/redact.h), or NULL */
     char *sync_destination; /* as written; "~/" is not yet expanded */
     char *sync_hostname;
 };

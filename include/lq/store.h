@@ -20,6 +20,7 @@
 #include <lq/error.h>
 #include <lq/event.h>
 #include <lq/project.h>
+#include <lq/redact.h>
 #include <lq/run.h>
 
 struct lq_store;
@@ -57,7 +58,8 @@ LQ_CHECK enum lq_status lq_recorder_new(struct lq_recorder **recorder, struct lq
                                         const struct lq_recorder_opts *opts, struct lq_run *run,
                                         struct lq_error *err);
 
-/* The sinks that take the log: the parser's, and those that the options ask for. Borrowed. */
+/* The sinks that take the log: one that takes secrets out of it before anyone else sees it; or, with
+ * `redact: off` in the configuration, the parser's and those that the options ask for. Borrowed. */
 const struct lq_sink *lq_recorder_sinks(struct lq_recorder *recorder, size_t *n_sinks);
 
 /* Load libduckdb and open it on a thread of its own, so that a command's run time hides it. Safe
@@ -91,6 +93,11 @@ void lq_recorder_excerpt(struct lq_recorder *recorder, struct lq_excerpt *excerp
 
 /* The published Parquet file, relative to the project's root; NULL before finish. Borrowed. */
 const char *lq_recorder_path(const struct lq_recorder *recorder);
+
+/* Take the secrets out of what a run says of itself: name, command, folder, program, branch,
+ * environment, CI. The value of a variable whose name tells of a secret goes whole. A recorder does
+ * this, unless the configuration says otherwise; doing it again changes nothing. */
+void lq_run_redact(struct lq_run *run, struct lq_redactor *redactor);
 
 /* Abandons what was not finished: temporary files are removed. Accepts NULL. */
 void lq_recorder_free(struct lq_recorder **recorder);

@@ -47,6 +47,13 @@ static const char *skip_escape(const char *at, const char *end, bool *erases)
     }
 }
 
+const char *lq_skip_escape(const char *at, const char *end)
+{
+    bool erases;
+
+    return skip_escape(at, end, &erases);
+}
+
 size_t lq_clean(char *text, size_t len)
 {
     const char *at = text, *const end = text + len;

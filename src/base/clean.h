@@ -13,4 +13,7 @@
  */
 size_t lq_clean(char *text, size_t len);
 
+/* Behind the escape sequence that begins at `at`, but never past the line's end. */
+const char *lq_skip_escape(const char *at, const char *end);
+
 #endif

@@ -14,7 +14,7 @@ extern const struct lq_command lq_cmd_hosts, lq_cmd_new_errors, lq_cmd_first_see
 extern const struct lq_command lq_cmd_regressions, lq_cmd_flaky, lq_cmd_slowest;
 extern const struct lq_command lq_cmd_sync, lq_cmd_prune, lq_cmd_clean, lq_cmd_doctor;
 extern const struct lq_command lq_cmd_ci, lq_cmd_report, lq_cmd_annotate;
-extern const struct lq_command lq_cmd_docs, lq_cmd_serve;
+extern const struct lq_command lq_cmd_docs, lq_cmd_serve, lq_cmd_redact;
 
 /* One a line, so that an addition is one line. */
 /* clang-format off */
@@ -55,6 +55,7 @@ const struct lq_command *const lq_commands[] = {
     &lq_cmd_prune,
     &lq_cmd_clean,
     &lq_cmd_doctor,
+    &lq_cmd_redact,
     &lq_cmd_ci,
     &lq_cmd_report,
     &lq_cmd_annotate,

@@ -4,10 +4,12 @@
 #include "base/alloc.h"
 #include "base/text.h"
 #include "project/config_layout.h"
+#include <lq/redact.h>
 #include <stddef.h>
 #include <strings.h>
 
 #define TEXT_MAX_BYTES ((size_t)4096)
+#define PATTERNS_MAX 64
 
 /* What shapes a build, and neither names people nor, in common use, holds a secret. */
 /* clang-format off: it would give each item a line */
@@ -106,7 +108,7 @@ static const char *env_name_problem(struct lq_str value)
     return NULL;
 }
 
-enum kind { KIND_TEXT, KIND_BOOL, KIND_NAMES };
+enum kind { KIND_TEXT, KIND_BOOL, KIND_NAMES, KIND_PATTERNS };
 
 static const struct key {
     const char *section, *name;
@@ -119,6 +121,7 @@ static const struct key {
     { "project", "project", KIND_TEXT, offsetof(struct lq_config, project), lq_identity_problem },
     { "capture", "env", KIND_NAMES, offsetof(struct lq_config, capture_env), env_name_problem },
     { "capture", "keep_raw", KIND_BOOL, offsetof(struct lq_config, keep_raw), NULL },
+    { "capture", "redact", KIND_PATTERNS, offsetof(struct lq_config, redact_patterns), NULL },
     { "sync", "destination", KIND_TEXT, offsetof(struct lq_config, sync_destination),
       destination_problem },
     { "sync", "hostname", KIND_TEXT, offsetof(struct lq_config, sync_hostname),
@@ -210,11 +213,45 @@ static enum lq_status read_names(struct reader *reader, const struct key *key)
     }
 }
 
+/* A list of expressions to add to lq's own, or "off". */
+static enum lq_status read_patterns(struct reader *reader, const struct key *key)
+{
+    char ***member = (char ***)((char *)reader->config + key->offset);
+    const struct lq_str text = lq_yaml_text(&reader->yaml);
+    char problem[LQ_REDACT_PROBLEM_BYTES];
+    size_t n_patterns = 0;
+
+    if (lq_yaml_is_null(&reader->yaml))
+        return LQ_OK;
+    if (reader->yaml.event->type == FYET_SCALAR && lq_str_eq(text, LQ_STR("off"))) {
+        reader->config->redact = false;
+        return LQ_OK;
+    }
+    if (reader->yaml.event->type != FYET_SEQUENCE_START)
+        return lq_yaml_bad(&reader->yaml, key->section, key->name,
+                           "must be a list of regular expressions, or off");
+    for (;;) {
+        LQ_TRY(lq_yaml_next(&reader->yaml));
+        if (reader->yaml.event->type == FYET_SEQUENCE_END)
+            return LQ_OK;
+        if (reader->yaml.event->type != FYET_SCALAR)
+            return lq_yaml_bad(&reader->yaml, key->section, key->name,
+                               "must be a list of regular expressions, or off");
+        if (n_patterns == PATTERNS_MAX)
+            return lq_yaml_bad(&reader->yaml, key->section, key->name, "has more than 64 items");
+        add_name(member, &n_patterns, lq_yaml_text(&reader->yaml));
+        if (lq_redact_pattern_problem((*member)[n_patterns - 1], problem))
+            return lq_yaml_bad(&reader->yaml, key->section, key->name, problem);
+    }
+}
+
 static enum lq_status read_value(struct reader *reader, const struct key *key)
 {
-    static enum lq_status (*const read[])(struct reader *, const struct key *) = {
-        [KIND_TEXT] = read_text, [KIND_BOOL] = read_bool, [KIND_NAMES] = read_names
-    };
+    static enum lq_status (*const read[])(struct reader *,
+                                          const struct key *) = { [KIND_TEXT] = read_text,
+                                                                  [KIND_BOOL] = read_bool,
+                                                                  [KIND_NAMES] = read_names,
+                                                                  [KIND_PATTERNS] = read_patterns };
 
     return read[key->kind](reader, key);
 }
@@ -351,6 +388,7 @@ enum lq_status lq_config_read(struct lq_config *config, struct lq_str text, cons
 
     *layout = (struct lq_config_layout){ 0 };
     config->keep_raw = true;
+    config->redact = true;
     for (size_t i = 0; i < LQ_COUNT(default_env); i++)
         add_name(&config->capture_env, &n_names, lq_str_of(default_env[i]));
     status = lq_yaml_open(&reader.yaml, text, path, &empty, err);
@@ -375,6 +413,7 @@ void lq_config_release(struct lq_config *config)
     free(config->namespace_);
     free(config->project);
     free_names(&config->capture_env);
+    free_names(&config->redact_patterns);
     free(config->sync_destination);
     free(config->sync_hostname);
     *config = (struct lq_config){ 0 };

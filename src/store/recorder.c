@@ -38,6 +38,9 @@ struct lq_recorder {
     struct lq_excerpter *excerpter;
     struct lq_sink sinks[3];
     size_t n_sinks;
+    struct lq_redactor *redactor; /* NULL: secrets stay */
+    struct lq_sink redacting;     /* feeds `sinks` by a pump of their own */
+    struct lq_pump *redacted;     /* NULL: nothing has come yet */
     int64_t error_count, warning_count, pass_count, fail_count, skip_count;
     char *path; /* of the published Parquet file, relative to the project */
 
@@ -80,6 +83,50 @@ static enum lq_status flush_raw(void *ctx, struct lq_error *err)
 static enum lq_status keep_excerpt(void *ctx, const void *bytes, size_t len, struct lq_error *err)
 {
     lq_excerpter_feed(ctx, bytes, len);
+    return LQ_OK;
+}
+
+/* ---- secrets ---- */
+
+static enum lq_status pass_on(void *ctx, const void *bytes, size_t len, struct lq_error *err)
+{
+    lq_pump_add(ctx, bytes, len);
+    return LQ_OK;
+}
+
+/* What is stored, parsed and shown later sees the log without its secrets only. */
+static enum lq_status redact_log(void *ctx, const void *bytes, size_t len, struct lq_error *err)
+{
+    struct lq_recorder *recorder = ctx;
+
+    if (!recorder->redacted)
+        LQ_TRY(lq_pump_start(&recorder->redacted, recorder->sinks, recorder->n_sinks, err));
+    LQ_TRY(lq_redactor_feed(recorder->redactor, bytes, len, pass_on, recorder->redacted, err));
+    lq_pump_wake(recorder->redacted);
+    return LQ_OK;
+}
+
+/* The log is complete: let the sinks have the rest. Returns the first failure of one. */
+static enum lq_status finish_redacting(struct lq_recorder *recorder, struct lq_error *err)
+{
+    int64_t n_bytes;
+
+    if (!recorder->redacted)
+        return LQ_OK;
+    LQ_TRY(lq_redactor_finish(recorder->redactor, pass_on, recorder->redacted, err));
+    return lq_pump_finish(&recorder->redacted, &n_bytes, err);
+}
+
+static enum lq_status start_redacting(struct lq_recorder *recorder, struct lq_run *run,
+                                      struct lq_error *err)
+{
+    const struct lq_config *config = &recorder->store->project->config;
+
+    if (!config->redact)
+        return LQ_OK;
+    LQ_TRY(lq_redactor_new(&recorder->redactor, config->redact_patterns, err));
+    recorder->redacting = (struct lq_sink){ .write = redact_log, .ctx = recorder };
+    lq_run_redact(run, recorder->redactor);
     return LQ_OK;
 }
 
@@ -195,6 +242,7 @@ enum lq_status lq_recorder_new(struct lq_recorder **out, struct lq_store *store,
     recorder->sinks[recorder->n_sinks++] =
         (struct lq_sink){ .write = parse_log, .ctx = recorder->parser };
 
+    LQ_TRY(start_redacting(recorder, run, err));
     LQ_TRY(lq_state_take_run_id(store->state, &run->run_id, err));
     run->run_uid = lq_alloc(LQ_UUID_BYTES);
     lq_uuid_v7(run->started_at, run->run_uid);
@@ -218,8 +266,8 @@ enum lq_status lq_recorder_new(struct lq_recorder **out, struct lq_store *store,
 
 const struct lq_sink *lq_recorder_sinks(struct lq_recorder *recorder, size_t *n_sinks)
 {
-    *n_sinks = recorder->n_sinks;
-    return recorder->sinks;
+    *n_sinks = recorder->redactor ? 1 : recorder->n_sinks;
+    return recorder->redactor ? &recorder->redacting : recorder->sinks;
 }
 
 static void *preload(void *ctx)
@@ -314,9 +362,10 @@ static enum lq_status finish_parquet(struct lq_recorder *recorder, const struct 
 enum lq_status lq_recorder_finish(struct lq_recorder *recorder, struct lq_run *run,
                                   struct lq_error *err)
 {
-    enum lq_status raw_status;
+    enum lq_status raw_status, sink_status;
     struct lq_error raw_error = { 0 };
 
+    sink_status = finish_redacting(recorder, &raw_error);
     lq_parser_finish(recorder->parser);
     run->error_count = recorder->error_count;
     run->warning_count = recorder->warning_count;
@@ -324,10 +373,13 @@ enum lq_status lq_recorder_finish(struct lq_recorder *recorder, struct lq_run *r
     run->test_fail_count = recorder->fail_count;
     run->test_skip_count = recorder->skip_count;
     run->outcome = judge(run);
+    /* What was not known when the run began; and text that it is part of was not UTF-8 then. */
+    if (recorder->redactor)
+        lq_run_redact(run, recorder->redactor);
     lq_run_make_utf8(run);
     settle_names(recorder, run);
     /* The raw log first: a run that can be seen has one. Without it the run is still recorded. */
-    raw_status = finish_raw(recorder, &raw_error);
+    raw_status = sink_status != LQ_OK ? sink_status : finish_raw(recorder, &raw_error);
     if (raw_status != LQ_OK)
         abandon_raw(recorder);
     LQ_TRY(finish_parquet(recorder, run, err));
@@ -373,6 +425,12 @@ void lq_recorder_free(struct lq_recorder **out)
     if (recorder->preloading)
         pthread_join(recorder->preloader, NULL);
     lq_run_writer_close(&recorder->writer);
+    if (recorder->redacted) {
+        int64_t n_bytes;
+
+        (void)!lq_pump_finish(&recorder->redacted, &n_bytes, NULL);
+    }
+    lq_redactor_free(&recorder->redactor);
     lq_parser_free(&recorder->parser);
     lq_spill_free(&recorder->events);
     lq_excerpter_free(&recorder->excerpter);

@@ -93,6 +93,10 @@ static void test_config_refused(void)
         { "project:\n  project: \"a\\u0085b\"\n",
           "line 2: project.project holds control characters" },
         { "project:\n  project: \"a\\0b\"\n", "line 2: project.project is not valid UTF-8" },
+        { "capture:\n  redact:\n  - a\n  - (b\n",
+          "line 4: capture.redact is no regular expression: missing closing parenthesis" },
+        { "capture: {redact: true}\n",
+          "line 1: capture.redact must be a list of regular expressions, or off" },
         { "capture:\n  keep_raw: yes\n", "line 2: capture.keep_raw must be true or false" },
         { "capture:\n  keep_raw: 'true'\n", "line 2: capture.keep_raw must be true or false" },
         { "capture:\n  keep_raw: [true]\n", "line 2: capture.keep_raw must be true or false" },
@@ -349,7 +353,8 @@ static void test_template_tells_the_defaults(void)
     lq_config_add_template(&text, "n s", "null");
     for (char *line = text.data; *line; line += strcspn(line, "\n") + 1) {
         const bool setting = strncmp(line, "  # env:", 8) == 0 || strncmp(line, "  #   ", 6) == 0 ||
-                             strncmp(line, "  # keep_raw:", 13) == 0;
+                             strncmp(line, "  # keep_raw:", 13) == 0 ||
+                             strncmp(line, "  # redact:", 11) == 0;
 
         lq_buf_adds(&plain, setting ? "    " : "");
         lq_buf_add(&plain, line + (setting ? 4 : 0), strcspn(line, "\n") + 1 - (setting ? 4 : 0));
@@ -361,6 +366,7 @@ static void test_template_tells_the_defaults(void)
     CHECK_STR(defaults.project, "null");
     CHECK(strstr(lq_buf_text(&plain), "\n    env: [CC,") != NULL);
     CHECK(shown.keep_raw == defaults.keep_raw);
+    CHECK(shown.redact && defaults.redact && !shown.redact_patterns);
     for (a = shown.capture_env, b = defaults.capture_env; *a && *b; a++, b++)
         CHECK_STR(*a, *b);
     CHECK(!*a && !*b);
