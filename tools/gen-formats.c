@@ -123,7 +123,9 @@ static void read_file(const char *file)
         priority = json_object_get(matcher->lq, "priority");
         matcher->priority = priority ? (int)json_integer_value(priority) : DEFAULT_PRIORITY;
         matcher->order = n_matchers++;
-        if (!text_of(one, "owner", NULL) || !json_array_size(matcher->patterns))
+        /* Without a pattern it names a format that a family finds by itself. */
+        if (!text_of(one, "owner", NULL) ||
+            !(json_array_size(matcher->patterns) || text_of(matcher->lq, "family", NULL)))
             die(file, "a matcher needs 'owner' and 'pattern'");
     }
 }

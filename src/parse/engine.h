@@ -16,6 +16,7 @@
 struct lq_line {
     struct lq_str text; /* without line end, escapes, CI prefix */
     int64_t number;
+    bool goes_on; /* it is longer: what follows comes to the active family's `piece` */
 };
 
 struct lq_family {
@@ -24,23 +25,32 @@ struct lq_family {
     bool (*match)(struct lq_parser *parser, const struct lq_rule *rule, struct lq_line line);
     /* The family is active. true: the line is taken; false: it is nothing of ours. */
     bool (*line)(struct lq_parser *parser, struct lq_line line);
+    /* May be NULL: the rest of a line that goes on, in pieces; `last`: the line ends with this one. */
+    void (*piece)(struct lq_parser *parser, struct lq_str bytes, bool last);
     /* The log ends: hand over what is held, be as new. */
     void (*finish)(struct lq_parser *parser);
     /* An event of the matcher is complete: improve it. */
     void (*adjust)(struct lq_parser *parser, struct lq_event *event);
+    bool documents; /* it reads formats of several names, and asks lq_parser_wants */
 };
 
 extern const struct lq_family lq_family_cc, lq_family_cc_context, lq_family_gotest, lq_family_java,
-    lq_family_jest, lq_family_mocha, lq_family_pytest, lq_family_python, lq_family_shellcheck;
+    lq_family_jest, lq_family_json, lq_family_mocha, lq_family_pytest, lq_family_python,
+    lq_family_shellcheck, lq_family_tap, lq_family_xml;
 
 /* A family's own state, made by the family and freed by `release`. */
 enum lq_family_slot {
     LQ_SLOT_GOTEST,
+    LQ_SLOT_GOTEST_JSON,
     LQ_SLOT_JEST,
+    LQ_SLOT_JSON,
     LQ_SLOT_MOCHA,
     LQ_SLOT_PYTEST,
     LQ_SLOT_PYTHON,
+    LQ_SLOT_SARIF,
     LQ_SLOT_SHELLCHECK,
+    LQ_SLOT_TAP,
+    LQ_SLOT_XML,
     LQ_N_SLOTS
 };
 void **lq_parser_slot(struct lq_parser *parser, enum lq_family_slot slot, void (*release)(void *));
@@ -50,6 +60,12 @@ int *lq_parser_dialect(struct lq_parser *parser);
 
 /* Make `family` the active one, or with NULL none. */
 void lq_parser_activate(struct lq_parser *parser, const struct lq_family *family);
+
+/* Whether events of the format `name` are asked for: all are, or this one. */
+bool lq_parser_wants(const struct lq_parser *parser, const char *name);
+
+/* Read a line afresh that was wrapped in another: from its family's `match` only, when none is active. */
+void lq_parser_reread(struct lq_parser *parser, struct lq_line line);
 
 /* A group of the rule or expression that matched last; ptr NULL when it took no part. */
 struct lq_str lq_parser_group(const struct lq_parser *parser, unsigned number);
@@ -71,6 +87,14 @@ void lq_parser_report(struct lq_parser *parser, const char *owner, enum lq_part 
 
 /* An event with nothing in it. */
 struct lq_event lq_event_of(const char *tool, const char *category, int64_t line);
+
+/* The value of a tool's word: in `words` (may be NULL), else a common one; `otherwise` for any other. */
+enum lq_severity lq_severity_of(const struct lq_word *words, struct lq_str text,
+                                enum lq_severity otherwise);
+enum lq_test_status lq_test_status_of(const struct lq_word *words, struct lq_str text,
+                                      enum lq_test_status otherwise);
+/* Failing and broken tests are errors; others have no severity. */
+enum lq_severity lq_severity_of_test(enum lq_test_status status);
 
 /* Digits at the start of `text`, at most 18; 0 when there are none. */
 int64_t lq_digits(struct lq_str text);

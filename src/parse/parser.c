@@ -52,6 +52,8 @@ struct lq_parser {
     size_t block_len;
     bool overlong;    /* the block is the start of a line that goes on; what follows is skipped */
     bool overlong_cr; /* and its last byte was a carriage return */
+    bool taken;       /* and that start was taken already */
+    bool streaming;   /* the active family takes the rest of a line that goes on */
     int n_prefixes;   /* cut off the present line so far */
     int64_t line_count;
     struct draft draft;
@@ -129,14 +131,20 @@ double lq_seconds(struct lq_str text)
     memcpy(copy, text.ptr, text.len);
     copy[text.len] = '\0';
     value = strtod(copy, &end);
-    return *end ? -1 : value;
+    return *end || !(value >= 0) ? -1 : value;
 }
 
 struct lq_str lq_parser_earlier(const struct lq_parser *parser, struct lq_line line, int back)
 {
     const char *const start = parser->block;
-    const char *end = memrchr(start, '\n', (size_t)(line.text.ptr - start)), *from;
-    const size_t cut = (size_t)(line.text.ptr - (end ? end + 1 : start));
+    const char *end, *from;
+    size_t cut;
+
+    /* A line that was wrapped in another has none before it. */
+    if (line.text.ptr < start || line.text.ptr > start + BLOCK_BYTES)
+        return (struct lq_str){ NULL, 0 };
+    end = memrchr(start, '\n', (size_t)(line.text.ptr - start));
+    cut = (size_t)(line.text.ptr - (end ? end + 1 : start));
 
     for (from = end; from && back > 0; back--) {
         end = from;
@@ -229,7 +237,7 @@ static struct lq_str trim(struct lq_str text)
 
 static bool same_word(struct lq_str text, const char *word)
 {
-    return strlen(word) == text.len && strncasecmp(text.ptr, word, text.len) == 0;
+    return text.len && strlen(word) == text.len && strncasecmp(text.ptr, word, text.len) == 0;
 }
 
 static int look_up(const struct lq_word *words, struct lq_str text, int otherwise)
@@ -270,6 +278,24 @@ static const struct lq_word common_statuses[] = {
     { "ignored", LQ_TEST_SKIP }, { NULL, 0 },
 };
 
+enum lq_severity lq_severity_of(const struct lq_word *words, struct lq_str text,
+                                enum lq_severity otherwise)
+{
+    return (enum lq_severity)look_up(words, text, look_up(common_severities, text, (int)otherwise));
+}
+
+enum lq_test_status lq_test_status_of(const struct lq_word *words, struct lq_str text,
+                                      enum lq_test_status otherwise)
+{
+    return (enum lq_test_status)look_up(words, text,
+                                        look_up(common_statuses, text, (int)otherwise));
+}
+
+enum lq_severity lq_severity_of_test(enum lq_test_status status)
+{
+    return status == LQ_TEST_FAIL || status == LQ_TEST_ERROR ? LQ_SEVERITY_ERROR : LQ_SEVERITY_NONE;
+}
+
 /* ---- rules ---- */
 
 static struct lq_str code_of(const struct lq_matcher *matcher, struct lq_str text)
@@ -291,17 +317,15 @@ static void fill_status(struct draft *draft)
 
     event->severity = (enum lq_severity)matcher->severity;
     if (severity.ptr)
-        event->severity = (enum lq_severity)look_up(
-            matcher->severities, severity, look_up(common_severities, severity, matcher->severity));
+        event->severity =
+            lq_severity_of(matcher->severities, severity, (enum lq_severity)matcher->severity);
     if (!status.ptr && !matcher->status)
         return;
     event->test_status = (enum lq_test_status)matcher->status;
     if (status.ptr)
-        event->test_status = (enum lq_test_status)look_up(
-            matcher->statuses, status, look_up(common_statuses, status, matcher->status));
-    event->severity = event->test_status == LQ_TEST_FAIL || event->test_status == LQ_TEST_ERROR
-                          ? LQ_SEVERITY_ERROR
-                          : LQ_SEVERITY_NONE;
+        event->test_status =
+            lq_test_status_of(matcher->statuses, status, (enum lq_test_status)matcher->status);
+    event->severity = lq_severity_of_test(event->test_status);
 }
 
 static void fill_event(struct draft *draft)
@@ -487,27 +511,41 @@ static bool take_follow(struct lq_parser *parser, struct lq_line line)
     return true;
 }
 
+bool lq_parser_wants(const struct lq_parser *parser, const char *name)
+{
+    return !parser->format || strcmp(parser->format, name) == 0;
+}
+
 static bool wanted(const struct lq_parser *parser, const struct lq_rule *rule)
 {
-    return !parser->format || rule->prefix || strcmp(parser->format, rule->matcher->owner) == 0;
+    const struct lq_family *family = rule->matcher->family;
+
+    return rule->prefix || (family && family->documents) ||
+           lq_parser_wants(parser, rule->matcher->owner);
 }
 
 static void take_line(struct lq_parser *parser, struct lq_line line, const struct lq_hit *hits,
                       size_t n_hits);
 
-/* Read the line afresh without the prefix that `rule` matched. */
-static void take_rest(struct lq_parser *parser, struct lq_line line)
+void lq_parser_reread(struct lq_parser *parser, struct lq_line line)
 {
-    const struct lq_str prefix = lq_matches_group(parser->matches, 0);
     struct lq_hits hits = parser->rescan;
 
     parser->rescan = (struct lq_hits){ .at = NULL };
-    line.text.ptr += prefix.len;
-    line.text.len -= prefix.len;
     lq_scanner_scan(parser->scanner, line.text, &hits);
     take_line(parser, line, hits.at, hits.count);
     free(parser->rescan.at);
     parser->rescan = hits;
+}
+
+/* Read the line afresh without the prefix that a rule matched. */
+static void take_rest(struct lq_parser *parser, struct lq_line line)
+{
+    const struct lq_str prefix = lq_matches_group(parser->matches, 0);
+
+    line.text.ptr += prefix.len;
+    line.text.len -= prefix.len;
+    lq_parser_reread(parser, line);
 }
 
 static void take_line(struct lq_parser *parser, struct lq_line line, const struct lq_hit *hits,
@@ -594,11 +632,49 @@ static void take_block(struct lq_parser *parser, char *block, size_t len)
         parser->line_count++;
         for (first = n; n < hits->count && block + hits->at[n].end <= stop; n++)
             ;
-        take_line(parser, (struct lq_line){ { at, (size_t)(stop - at) }, parser->line_count },
+        take_line(parser,
+                  (struct lq_line){ .text = { at, (size_t)(stop - at) },
+                                    .number = parser->line_count,
+                                    .goes_on = parser->streaming },
                   hits->at + first, n - first);
         at = stop + 1;
     }
     parser->line_count += count_lines(at, end);
+}
+
+/* Whether a document may begin in the block. */
+static bool may_be_document(struct lq_str block)
+{
+    static const char *const marks[] = { "{\"", "[{", "[\"", "<?xml", "<testsuite", "<checkstyle" };
+
+    for (size_t i = 0; i < LQ_COUNT(marks); i++)
+        if (memmem(block.ptr, block.len < 256 ? block.len : 256, marks[i], strlen(marks[i])))
+            return true;
+    return false;
+}
+
+/* The block is the start of a line that goes on: take it at once when a family may want the rest as it
+ * comes. */
+static void take_start(struct lq_parser *parser)
+{
+    const bool active = parser->active && parser->active->piece;
+
+    parser->taken = active || may_be_document((struct lq_str){ parser->block, parser->block_len });
+    if (!parser->taken)
+        return;
+    parser->streaming = true;
+    parser->block[parser->block_len] = '\n';
+    take_block(parser, parser->block, parser->block_len + 1);
+    parser->block_len = 0;
+    parser->streaming = parser->active && parser->active->piece;
+}
+
+static void end_piece(struct lq_parser *parser, bool last)
+{
+    if (parser->active && parser->active->piece)
+        parser->active->piece(parser, (struct lq_str){ parser->block, parser->block_len }, last);
+    parser->block_len = 0;
+    parser->streaming = !last;
 }
 
 /* The block is full: take its whole lines, or else know that its only line is too long. */
@@ -624,8 +700,24 @@ static void take_full_block(struct lq_parser *parser)
         memmove(parser->block, cr + 1, parser->block_len);
         return;
     }
-    parser->overlong = true;
+    take_start(parser);
+    parser->overlong = !parser->streaming;
     parser->overlong_cr = false;
+}
+
+/* Copy what follows of a streamed line into the block, and hand that on when it is full or the line
+ * ends; returns what was used up. */
+static size_t stream_line(struct lq_parser *parser, const char *bytes, size_t len)
+{
+    const size_t room = BLOCK_BYTES - parser->block_len, take = len < room ? len : room;
+    const char *newline = memchr(bytes, '\n', take);
+    const size_t used = newline ? (size_t)(newline - bytes) : take;
+
+    memcpy(parser->block + parser->block_len, bytes, used);
+    parser->block_len += used;
+    if (newline || parser->block_len == BLOCK_BYTES)
+        end_piece(parser, newline);
+    return used + (newline ? 1 : 0);
 }
 
 /* Skip the rest of a line that is too long; returns what was used up. */
@@ -642,13 +734,16 @@ static size_t skip_overlong(struct lq_parser *parser, const char *bytes, size_t 
         /* Text after a carriage return begins the line anew. */
         parser->overlong = false;
         parser->block_len = 0;
+        parser->line_count -= parser->taken;
         return (size_t)(cr + 1 - bytes);
     }
     if (!newline)
         return len;
     parser->overlong = false;
-    parser->block[parser->block_len++] = '\n';
-    take_block(parser, parser->block, parser->block_len);
+    if (!parser->taken) {
+        parser->block[parser->block_len++] = '\n';
+        take_block(parser, parser->block, parser->block_len);
+    }
     parser->block_len = 0;
     return rest + 1;
 }
@@ -660,7 +755,9 @@ void lq_parser_feed(struct lq_parser *parser, const void *bytes, size_t len)
     while (len) {
         size_t take = BLOCK_BYTES - parser->block_len;
 
-        if (parser->overlong) {
+        if (parser->streaming) {
+            take = stream_line(parser, at, len);
+        } else if (parser->overlong) {
             take = skip_overlong(parser, at, len);
         } else {
             take = take < len ? take : len;
@@ -675,12 +772,15 @@ void lq_parser_feed(struct lq_parser *parser, const void *bytes, size_t len)
 }
 
 static const struct lq_family *const families[] = { &lq_family_gotest, &lq_family_jest,
-                                                    &lq_family_mocha, &lq_family_pytest,
-                                                    &lq_family_python };
+                                                    &lq_family_json,   &lq_family_mocha,
+                                                    &lq_family_pytest, &lq_family_python,
+                                                    &lq_family_tap,    &lq_family_xml };
 
 void lq_parser_finish(struct lq_parser *parser)
 {
-    if (parser->block_len) {
+    if (parser->streaming) {
+        end_piece(parser, true);
+    } else if (parser->block_len) {
         if (parser->block[parser->block_len - 1] != '\n')
             parser->block[parser->block_len++] = '\n';
         take_block(parser, parser->block, parser->block_len);
