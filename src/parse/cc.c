@@ -46,10 +46,27 @@ static bool contains(struct lq_str text, const char *part)
     return text.len && memmem(text.ptr, text.len, part, strlen(part));
 }
 
-static void adjust(struct lq_parser *parser, struct lq_event *event)
+static bool is_fortran(struct lq_str path)
 {
     static const char *const fortran[] = { ".f",   ".for", ".f90", ".F90", ".f95",
                                            ".f03", ".f08", ".F",   NULL };
+
+    return among(extension(path), fortran);
+}
+
+void lq_cc_set_language(struct lq_parser *parser, struct lq_event *event)
+{
+    int *dialect = lq_parser_dialect(parser);
+
+    learn_language(dialect, event->file_path);
+    if (is_fortran(event->file_path))
+        event->tool_name = LQ_STR("gfortran");
+    else if (*dialect & DIALECT_CXX)
+        event->tool_name = LQ_STR("g++");
+}
+
+static void adjust(struct lq_parser *parser, struct lq_event *event)
+{
     int *dialect = lq_parser_dialect(parser);
 
     learn_language(dialect, event->file_path);
@@ -60,7 +77,7 @@ static void adjust(struct lq_parser *parser, struct lq_event *event)
     else if (!(*dialect & ~DIALECT_CXX) && event->error_code.len && event->column_number &&
              event->log_line_end == event->log_line_start)
         *dialect |= DIALECT_CLANG_QUOTES; /* gcc would have shown the source with a bar */
-    if (among(extension(event->file_path), fortran))
+    if (is_fortran(event->file_path))
         event->tool_name = LQ_STR("gfortran");
     else if (*dialect & DIALECT_CLANG_QUOTES)
         event->tool_name = LQ_STR("clang");

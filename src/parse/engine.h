@@ -57,6 +57,8 @@ void **lq_parser_slot(struct lq_parser *parser, enum lq_family_slot slot, void (
 
 /* The compiler's dialect as the log told so far; owned by the cc family. */
 int *lq_parser_dialect(struct lq_parser *parser);
+/* g++ or gfortran instead of gcc, by the file that its diagnostic is about. */
+void lq_cc_set_language(struct lq_parser *parser, struct lq_event *event);
 
 /* Make `family` the active one, or with NULL none. */
 void lq_parser_activate(struct lq_parser *parser, const struct lq_family *family);
@@ -95,6 +97,9 @@ enum lq_test_status lq_test_status_of(const struct lq_word *words, struct lq_str
                                       enum lq_test_status otherwise);
 /* Failing and broken tests are errors; others have no severity. */
 enum lq_severity lq_severity_of_test(enum lq_test_status status);
+
+/* `text` without blanks and empty lines at its ends. */
+struct lq_str lq_trim_lines(struct lq_str text);
 
 /* Digits at the start of `text`, at most 18; 0 when there are none. */
 int64_t lq_digits(struct lq_str text);

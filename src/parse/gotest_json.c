@@ -70,24 +70,13 @@ static bool is_frame(struct lq_str output)
     return false;
 }
 
-static struct lq_str trim(struct lq_str text)
-{
-    while (text.len && memchr(" \t\n", text.ptr[text.len - 1], 3))
-        text.len--;
-    while (text.len && memchr(" \t\n", text.ptr[0], 3)) {
-        text.ptr++;
-        text.len--;
-    }
-    return text;
-}
-
 /* "x_test.go:12: got 3", the first of these lines, is place and message of a failure; a panic tells
  * its text, and the place on its stack. */
 static void read_output(struct lq_parser *parser, const struct test *test, struct lq_event *event)
 {
     struct lq_str text = lq_clip_text(&test->output);
 
-    event->message = trim(text);
+    event->message = lq_trim_lines(text);
     if (lq_parser_try(parser, "(?m)^\\s*([^\\s:]+\\.go):(\\d+): ?(.*)$", text) ||
         lq_parser_try(parser, "(?m)^\\s+(\\S+_test\\.go):(\\d+)(?: \\+0x|$)", text)) {
         const struct lq_str path = lq_parser_group(parser, 1);
@@ -97,7 +86,8 @@ static void read_output(struct lq_parser *parser, const struct test *test, struc
         if (lq_parser_group(parser, 3).ptr) {
             const char *start = lq_parser_group(parser, 3).ptr;
 
-            event->message = trim((struct lq_str){ start, (size_t)(text.ptr + text.len - start) });
+            event->message =
+                lq_trim_lines((struct lq_str){ start, (size_t)(text.ptr + text.len - start) });
         }
     }
 }
@@ -124,7 +114,7 @@ static void end_test(struct lq_parser *parser, struct test **at, struct lq_event
 /* A package that does not compile: its output is the compiler's, line by line. */
 static void reread(struct lq_parser *parser, const struct lq_record *record)
 {
-    struct lq_str output = trim(record->parts[LQ_VALUE_MORE]);
+    struct lq_str output = lq_trim_lines(record->parts[LQ_VALUE_MORE]);
 
     if (output.len)
         lq_parser_reread(

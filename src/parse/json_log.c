@@ -28,6 +28,7 @@ struct node {
 
 struct slot {
     struct lq_clip text;
+    const char *join; /* between several values; NULL: the first counts */
     bool set;
 };
 
@@ -154,6 +155,8 @@ static void add_shape(struct json_log *log, const struct lq_shape *shape, struct
         if (shape->late && shape->paths[i] && strcmp(shape->late, shape->paths[i]) == 0)
             places->late_part = i;
     }
+    if (shape->join)
+        log->slots[places->parts[LQ_VALUE_OTHER]].join = shape->join;
     places->late = add_slot(log, shape->late);
     if (shape->late)
         log->nodes[common(log, places->record, add_path(log, shape->late))].waited = true;
@@ -291,7 +294,7 @@ static void fill_event(const struct json_log *log, struct lq_record *record)
     if (zero && parts[LQ_FIELD_COLUMN].len)
         event->column_number += zero;
     event->error_code = parts[LQ_FIELD_CODE];
-    event->message = parts[LQ_FIELD_MESSAGE];
+    event->message = lq_drop_code(lq_trim_lines(parts[LQ_FIELD_MESSAGE]), event->error_code);
     if (parts[LQ_FIELD_TOOL].len)
         event->tool_name = parts[LQ_FIELD_TOOL];
     event->raw_text = parts[LQ_VALUE_RAW].len ? parts[LQ_VALUE_RAW] : lq_clip_text(&log->raw);
@@ -396,7 +399,7 @@ static void leave(struct json_log *log)
         log->nodes[node].picked = true;
 }
 
-/* Keep the value; the first of a name counts. */
+/* Keep the value. */
 static void set_slot(struct json_log *log, unsigned node, struct lq_str text)
 {
     struct slot *slot;
@@ -404,9 +407,12 @@ static void set_slot(struct json_log *log, unsigned node, struct lq_str text)
     if (log->nodes[node].slot < 0)
         return;
     slot = &log->slots[log->nodes[node].slot];
-    if (slot->set)
+    if (slot->set && !slot->join)
         return;
-    lq_clip_clear(&slot->text);
+    if (slot->set)
+        lq_clip_add(&slot->text, lq_str_of(slot->join));
+    else
+        lq_clip_clear(&slot->text);
     lq_clip_add(&slot->text, text);
     if (slot->text.len && (memchr(slot->text.data, '\033', slot->text.len) ||
                            memchr(slot->text.data, '\r', slot->text.len)))

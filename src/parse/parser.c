@@ -233,6 +233,17 @@ static struct lq_str trim(struct lq_str text)
     return text;
 }
 
+struct lq_str lq_trim_lines(struct lq_str text)
+{
+    while (text.len && memchr(" \t\n", text.ptr[text.len - 1], 3))
+        text.len--;
+    while (text.len && memchr(" \t\n", text.ptr[0], 3)) {
+        text.ptr++;
+        text.len--;
+    }
+    return text;
+}
+
 /* ---- the words of the tools ---- */
 
 static bool same_word(struct lq_str text, const char *word)

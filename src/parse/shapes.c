@@ -51,6 +51,20 @@ static const struct lq_word pytest_words[] = { { "xfailed", LQ_TEST_SKIP },
 
 /* ---- what a table cannot say ---- */
 
+struct lq_str lq_drop_code(struct lq_str message, struct lq_str code)
+{
+    if (!code.len || message.len < code.len + 3)
+        return message;
+    if (lq_str_starts(message, code) &&
+        lq_str_starts((struct lq_str){ message.ptr + code.len, 2 }, LQ_STR(": ")))
+        return (struct lq_str){ message.ptr + code.len + 2, message.len - code.len - 2 };
+    if (message.ptr[message.len - 1] == ')' && message.ptr[message.len - code.len - 2] == '(' &&
+        message.ptr[message.len - code.len - 3] == ' ' &&
+        memcmp(message.ptr + message.len - code.len - 1, code.ptr, code.len) == 0)
+        message.len -= code.len + 3;
+    return message;
+}
+
 /* The compiler's closing words count what was said before. */
 static bool adjust_rustc(struct lq_parser *parser, struct lq_record *record)
 {
@@ -67,9 +81,7 @@ static bool adjust_rustc(struct lq_parser *parser, struct lq_record *record)
 /* C++ and Fortran have the same form; the file tells, as in the text of gcc. */
 static bool adjust_gcc(struct lq_parser *parser, struct lq_record *record)
 {
-    lq_family_cc.adjust(parser, &record->event);
-    if (lq_str_eq(record->event.tool_name, LQ_STR("clang")))
-        record->event.tool_name = LQ_STR("gcc"); /* which has no such output */
+    lq_cc_set_language(parser, &record->event);
     return true;
 }
 
@@ -79,6 +91,28 @@ static bool adjust_quality(struct lq_parser *parser, struct lq_record *record)
     (void)parser;
     if (!record->event.line_number)
         record->event.line_number = lq_digits(record->parts[LQ_VALUE_OTHER]);
+    return true;
+}
+
+/* What the text form adds behind the message. */
+static bool adjust_markdownlint(struct lq_parser *parser, struct lq_record *record)
+{
+    const struct lq_str detail = record->parts[LQ_VALUE_MORE];
+    const struct lq_str context = record->parts[LQ_VALUE_OTHER];
+
+    (void)parser;
+    lq_clip_add(record->text, record->event.message);
+    if (detail.len) {
+        lq_clip_add(record->text, LQ_STR(" ["));
+        lq_clip_add(record->text, detail);
+        lq_clip_add(record->text, LQ_STR("]"));
+    }
+    if (context.len) {
+        lq_clip_add(record->text, LQ_STR(" [Context: \""));
+        lq_clip_add(record->text, context);
+        lq_clip_add(record->text, LQ_STR("\"]"));
+    }
+    record->event.message = lq_clip_text(record->text);
     return true;
 }
 
@@ -108,6 +142,20 @@ static bool adjust_test(struct lq_parser *parser, struct lq_record *record)
     if (event->test_status == LQ_TEST_FAIL || event->test_status == LQ_TEST_ERROR)
         lq_place_find(parser, more.len ? more : event->message, event);
     return true;
+}
+
+/* "group › inner › title" is the name in Jest's own text. */
+static bool adjust_jest(struct lq_parser *parser, struct lq_record *record)
+{
+    const struct lq_str groups = record->parts[LQ_VALUE_OTHER];
+
+    if (groups.len) {
+        lq_clip_add(record->text, groups);
+        lq_clip_add(record->text, LQ_STR(" › "));
+        lq_clip_add(record->text, record->event.test_name);
+        record->event.test_name = lq_clip_text(record->text);
+    }
+    return adjust_test(parser, record);
 }
 
 /* The test harness of Rust: {"type":"suite"} sums up. */
@@ -338,7 +386,9 @@ const struct lq_shape lq_shapes[] = {
         .needs = { "[].fileName", "[].ruleNames[]" },
         .severity = LQ_SEVERITY_ERROR,
         .paths = { FILE_("[].fileName"), LINE_("[].lineNumber"), CODE_("[].ruleNames[]"),
-                   MESSAGE_("[].ruleDescription") },
+                   MESSAGE_("[].ruleDescription"), MORE_("[].errorDetail"),
+                   OTHER_("[].errorContext"), COLUMN_("[].errorRange[]") },
+        .adjust = adjust_markdownlint,
     },
     {
         .format = "stylelint",
@@ -435,6 +485,31 @@ const struct lq_shape lq_shapes[] = {
         .adjust = adjust_quality,
     },
     {
+        .format = "rdjson", /* reviewdog's, which many write */
+        .tool = "reviewdog",
+        .category = "lint",
+        .record = "diagnostics[]",
+        .needs = { "diagnostics[].location.path" },
+        .severity = LQ_SEVERITY_ERROR,
+        .paths = { FILE_("diagnostics[].location.path"),
+                   LINE_("diagnostics[].location.range.start.line"),
+                   COLUMN_("diagnostics[].location.range.start.column"),
+                   SEVERITY_("diagnostics[].severity"), CODE_("diagnostics[].code.value"),
+                   MESSAGE_("diagnostics[].message"), TOOL_("source.name") },
+        .late = "source.name",
+    },
+    {
+        .format = "rdjson", /* a diagnostic a line */
+        .tool = "reviewdog",
+        .category = "lint",
+        .record = "",
+        .needs = { "location.path", "message" },
+        .severity = LQ_SEVERITY_ERROR,
+        .paths = { FILE_("location.path"), LINE_("location.range.start.line"),
+                   COLUMN_("location.range.start.column"), SEVERITY_("severity"),
+                   CODE_("code.value"), MESSAGE_("message"), TOOL_("source.name") },
+    },
+    {
         .format = "jest", /* and vitest */
         .tool = "jest",
         .category = "test",
@@ -442,12 +517,14 @@ const struct lq_shape lq_shapes[] = {
         .needs = { "testResults[].assertionResults[].fullName" },
         .statuses = jest_words,
         .duration_scale = 1e-3,
-        .paths = { FILE_("testResults[].name"), TEST_("testResults[].assertionResults[].fullName"),
+        .paths = { FILE_("testResults[].name"), TEST_("testResults[].assertionResults[].title"),
+                   OTHER_("testResults[].assertionResults[].ancestorTitles[]"),
                    STATUS_("testResults[].assertionResults[].status"),
                    DURATION_("testResults[].assertionResults[].duration"),
                    MESSAGE_("testResults[].assertionResults[].failureMessages[]") },
         .late = "testResults[].name",
-        .adjust = adjust_test,
+        .join = " › ",
+        .adjust = adjust_jest,
     },
     MOCHA("passes", LQ_TEST_PASS),
     MOCHA("failures", LQ_TEST_FAIL),

@@ -34,6 +34,7 @@ struct lq_shape {
     const char *record;   /* path of the object */
     const char *needs[3]; /* paths that must have a value, besides the message or test name */
     const char *paths[LQ_N_VALUES]; /* by lq_field, lq_json_value */
+    const char *join;               /* between the values, when LQ_VALUE_OTHER leads to several */
     const char *pick;               /* of these objects one tells: the first, */
     const char *pick_if;            /* or the first in which this is true */
     const char *late;               /* a value that may come behind the events that it is for */
@@ -57,6 +58,9 @@ void lq_sarif_reset(struct lq_parser *parser);
 
 /* go test -json, which tells a test in many objects (gotest_json.c): takes each. */
 bool lq_gotest_adjust(struct lq_parser *parser, struct lq_record *record);
+
+/* A message without the code that some put at its end, " (no-var)", or its start, "F401: ". */
+struct lq_str lq_drop_code(struct lq_str message, struct lq_str code);
 
 /* The place in `text`, a failure's message with its stack, to which the test's author would look: fills
  * file, line and column of `event`, whose texts point into `text` then. Leaves it when none is told. */

@@ -13,7 +13,8 @@
 struct result {
     bool ok;
     size_t indent;
-    struct lq_str name, directive; /* "SKIP", "TODO", or none */
+    struct lq_str number, name;
+    struct lq_str directive; /* "SKIP", "TODO", or none */
 };
 
 struct tap {
@@ -130,6 +131,7 @@ static bool read_result(struct lq_str text, struct result *result)
         digits++;
     if (!digits || (digits < text.len && text.ptr[digits] != ' '))
         return false;
+    result->number = (struct lq_str){ text.ptr, digits };
     result->name = trim(skip(text, digits));
     cut_directive(result);
     if (!eat(&result->name, "- "))
@@ -151,7 +153,7 @@ static void close_event(struct lq_parser *parser, struct tap *tap)
     tap->open = tap->yaml = false;
     event->test_name = lq_clip_text(&tap->name);
     event->raw_text = lq_clip_text(&tap->raw);
-    event->message = lq_clip_text(&tap->message);
+    event->message = lq_trim_lines(lq_clip_text(&tap->message));
     if (tap->file.len)
         event->file_path = lq_clip_text(&tap->file);
     if (event->test_status == LQ_TEST_FAIL && !event->line_number)
@@ -195,9 +197,7 @@ static void open_event(struct tap *tap, const struct result *result, struct lq_l
         }
     for (size_t i = level + 1; i < MAX_LEVELS; i++)
         lq_clip_clear(&tap->subtests[i]);
-    lq_clip_add(&tap->name, result->name);
-    if (!result->name.len)
-        lq_clip_add(&tap->name, trim(line.text));
+    lq_clip_add(&tap->name, result->name.len ? result->name : result->number);
     add_raw(tap, line);
 }
 
@@ -295,11 +295,17 @@ static void take_comment(struct lq_parser *parser, struct tap *tap, struct lq_st
     lq_clip_add(&tap->message, text);
 }
 
+static bool is_subtest(struct lq_str text)
+{
+    return lq_str_starts(text, LQ_STR("# Subtest"));
+}
+
 /* Whether the line is more about the open result. */
 static bool take_more(struct lq_parser *parser, struct tap *tap, struct lq_line line)
 {
     const size_t indent = indent_of(line.text);
     const struct lq_str rest = trim(line.text);
+    struct result result;
 
     if (tap->yaml) {
         add_raw(tap, line);
@@ -316,9 +322,17 @@ static bool take_more(struct lq_parser *parser, struct tap *tap, struct lq_line 
         return true;
     }
     if (tap->event.test_status == LQ_TEST_FAIL && indent == tap->indent && rest.len > 1 &&
-        rest.ptr[0] == '#' && !lq_str_starts(rest, LQ_STR("# Subtest"))) {
+        rest.ptr[0] == '#' && !is_subtest(rest)) {
         add_raw(tap, line);
         take_comment(parser, tap, skip(rest, 1));
+        return true;
+    }
+    if (tap->event.test_status == LQ_TEST_FAIL && indent >= tap->indent + 2 &&
+        !read_result(line.text, &result) && !is_subtest(rest)) {
+        add_raw(tap, line);
+        set(&tap->message, rest);
+        lq_clip_add(&tap->stack, line.text);
+        lq_clip_add(&tap->stack, LQ_STR("\n"));
         return true;
     }
     close_event(parser, tap);

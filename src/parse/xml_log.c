@@ -95,25 +95,11 @@ static struct lq_str attribute_str(const char **attributes, const char *name)
 
 /* ---- events ---- */
 
-static void open_event(struct xml_log *log, const char *category)
-{
-    log->open = true;
-    log->first_line = log->line;
-    log->event = lq_event_of("", category, log->line);
-    lq_clip_clear(&log->name);
-    lq_clip_clear(&log->message);
-    lq_clip_clear(&log->code);
-    lq_clip_clear(&log->text);
-}
-
 static struct lq_str first_line(struct lq_str text)
 {
     const char *newline;
 
-    while (text.len && memchr(" \t\n", text.ptr[0], 3)) {
-        text.ptr++;
-        text.len--;
-    }
+    text = lq_trim_lines(text);
     newline = text.len ? memchr(text.ptr, '\n', text.len) : NULL;
     if (newline)
         text.len = (size_t)(newline - text.ptr);
@@ -137,7 +123,8 @@ static void close_event(struct xml_log *log)
     strip(&log->message);
     event->log_line_start = log->first_line;
     event->log_line_end = log->line;
-    event->message = lq_clip_text(&log->message);
+    event->message =
+        lq_drop_code(lq_trim_lines(lq_clip_text(&log->message)), lq_clip_text(&log->code));
     if (!event->message.len)
         event->message = first_line(lq_clip_text(&log->text));
     event->error_code = lq_clip_text(&log->code);
@@ -153,6 +140,20 @@ static void close_event(struct xml_log *log)
     }
     if (event->message.len || event->test_name.len)
         lq_parser_emit(log->parser, event);
+}
+
+static void open_event(struct xml_log *log, const char *category)
+{
+    /* The one before was torn: a failure is still told. */
+    if (log->event.test_status != LQ_TEST_PASS)
+        close_event(log);
+    log->open = true;
+    log->first_line = log->line;
+    log->event = lq_event_of("", category, log->line);
+    lq_clip_clear(&log->name);
+    lq_clip_clear(&log->message);
+    lq_clip_clear(&log->code);
+    lq_clip_clear(&log->text);
 }
 
 /* ---- JUnit ---- */
@@ -409,7 +410,7 @@ static bool is_over(const struct xml_log *log)
     return log->given_up || (log->begun && log->depth == 0);
 }
 
-/* The report ends, or goes on no further: of a test that was torn, a failure is still told. */
+/* The report ends, or goes on no further. */
 static void stop(struct xml_log *log)
 {
     if (log->event.test_status != LQ_TEST_PASS)
