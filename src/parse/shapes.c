@@ -4,19 +4,19 @@
 
 #include "parse/engine.h"
 
-#define FILE_(path) [LQ_FIELD_FILE] = path
-#define LINE_(path) [LQ_FIELD_LINE] = path
-#define COLUMN_(path) [LQ_FIELD_COLUMN] = path
-#define SEVERITY_(path) [LQ_FIELD_SEVERITY] = path
-#define CODE_(path) [LQ_FIELD_CODE] = path
-#define MESSAGE_(path) [LQ_FIELD_MESSAGE] = path
-#define TOOL_(path) [LQ_FIELD_TOOL] = path
-#define TEST_(path) [LQ_FIELD_TEST_NAME] = path
-#define STATUS_(path) [LQ_FIELD_TEST_STATUS] = path
-#define DURATION_(path) [LQ_FIELD_DURATION] = path
-#define RAW_(path) [LQ_VALUE_RAW] = path
-#define MORE_(path) [LQ_VALUE_MORE] = path
-#define OTHER_(path) [LQ_VALUE_OTHER] = path
+#define FILE_(path) [LQ_FIELD_FILE] = (path)
+#define LINE_(path) [LQ_FIELD_LINE] = (path)
+#define COLUMN_(path) [LQ_FIELD_COLUMN] = (path)
+#define SEVERITY_(path) [LQ_FIELD_SEVERITY] = (path)
+#define CODE_(path) [LQ_FIELD_CODE] = (path)
+#define MESSAGE_(path) [LQ_FIELD_MESSAGE] = (path)
+#define TOOL_(path) [LQ_FIELD_TOOL] = (path)
+#define TEST_(path) [LQ_FIELD_TEST_NAME] = (path)
+#define STATUS_(path) [LQ_FIELD_TEST_STATUS] = (path)
+#define DURATION_(path) [LQ_FIELD_DURATION] = (path)
+#define RAW_(path) [LQ_VALUE_RAW] = (path)
+#define MORE_(path) [LQ_VALUE_MORE] = (path)
+#define OTHER_(path) [LQ_VALUE_OTHER] = (path)
 
 /* ---- words ---- */
 
@@ -180,7 +180,7 @@ static bool adjust_libtest(struct lq_parser *parser, struct lq_record *record)
         .tool = "ruff",                                                                            \
         .category = "lint",                                                                        \
         .record = at,                                                                              \
-        .needs = { at ".filename", at ".location.row" },                                           \
+        .needs = { (at ".filename"), (at ".location.row") },                                       \
         .severity = LQ_SEVERITY_ERROR,                                                             \
         .paths = { FILE_(at ".filename"), LINE_(at ".location.row"),                               \
                    COLUMN_(at ".location.column"), CODE_(at ".code"), MESSAGE_(at ".message"),     \
@@ -212,7 +212,7 @@ static bool adjust_libtest(struct lq_parser *parser, struct lq_record *record)
         .tool = "mocha",                                                                           \
         .category = "test",                                                                        \
         .record = list "[]",                                                                       \
-        .needs = { "stats.tests", list "[].fullTitle" },                                           \
+        .needs = { "stats.tests", (list "[].fullTitle") },                                         \
         .duration_scale = 1e-3,                                                                    \
         .status = result,                                                                          \
         .paths = { TEST_(list "[].fullTitle"), FILE_(list "[].file"),                              \
