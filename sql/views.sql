@@ -3,15 +3,16 @@
 --
 -- Below them lie two relations that the query room makes:
 --   lq_run_rows    a row per run, each run once: all columns of docs/format.md, ref, file, place
---   lq_event_rows  a row per event of those runs: all columns, file
--- `file` is the Parquet file a row was read from, `place` is 'local' or 'store'.
+--   lq_event_rows  a row per event: the columns that stand on event rows alone
+-- Both have run_key, by which an event finds its run, whose columns the event's others are. `file` is the
+-- Parquet file a row was read from, `place` is 'local' or 'store'.
 
 CREATE TEMP VIEW lq_runs AS
 SELECT
     r.ref,
     r.* EXCLUDE (
-        ref, file, place, event_id, severity, file_path, line_number, column_number, message,
-        raw_text, tool_name, category, error_code, error_fingerprint, log_line_start,
+        ref, run_key, file, place, event_id, severity, file_path, line_number, column_number,
+        message, raw_text, tool_name, category, error_code, error_fingerprint, log_line_start,
         log_line_end, test_name, test_status, test_duration_sec
     ),
     CAST(r.started_at AS DATE) AS date,
@@ -20,28 +21,34 @@ SELECT
     r.file
 FROM lq_run_rows r;
 
--- Event rows; what stands on the run row only is filled in.
+-- Event rows, with what is known of their run.
 CREATE TEMP VIEW lq_events AS
 SELECT
     r.ref || ':' || e.event_id AS ref,
-    e.* EXCLUDE (file) REPLACE (
-        r.environment AS environment,
-        r.ci AS ci,
-        r.duration_sec AS duration_sec,
-        r.outcome AS outcome,
-        r.signal AS signal,
-        r.error_count AS error_count,
-        r.warning_count AS warning_count,
-        r.test_pass_count AS test_pass_count,
-        r.test_fail_count AS test_fail_count,
-        r.test_skip_count AS test_skip_count
+    r.* EXCLUDE (ref, run_key, file, place) REPLACE (
+        e.event_id AS event_id,
+        e.severity AS severity,
+        e.file_path AS file_path,
+        e.line_number AS line_number,
+        e.column_number AS column_number,
+        e.message AS message,
+        e.raw_text AS raw_text,
+        e.tool_name AS tool_name,
+        e.category AS category,
+        e.error_code AS error_code,
+        e.error_fingerprint AS error_fingerprint,
+        e.log_line_start AS log_line_start,
+        e.log_line_end AS log_line_end,
+        e.test_name AS test_name,
+        e.test_status AS test_status,
+        e.test_duration_sec AS test_duration_sec
     ),
     CAST(r.started_at AS DATE) AS date,
     r.source_type AS source,
     r.place,
     r.file
 FROM lq_event_rows e
-JOIN lq_run_rows r ON r.file = e.file AND r.run_uid IS NOT DISTINCT FROM e.run_uid;
+JOIN lq_run_rows r ON r.run_key = e.run_key;
 
 -- The newest run of each name, per project and host.
 CREATE TEMP VIEW lq_source_status AS

@@ -461,13 +461,9 @@ enum lq_status lq_rows_next(struct lq_rows *rows, bool *more, struct lq_error *e
 
 static struct lq_value text_value(const struct column *column, idx_t row)
 {
-    duckdb_string_t *text = &((duckdb_string_t *)column->data)[row];
-    const bool inlined = duckdb_string_is_inlined(*text);
-
     return (struct lq_value){
         .kind = column->reading.json ? LQ_VALUE_JSON : LQ_VALUE_TEXT,
-        .text = { inlined ? text->value.inlined.inlined : text->value.pointer.ptr,
-                  inlined ? text->value.inlined.length : text->value.pointer.length },
+        .text = lq_db_text_of(&((duckdb_string_t *)column->data)[row]),
     };
 }
 

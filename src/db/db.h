@@ -86,6 +86,12 @@ struct lq_source {
 LQ_CHECK enum lq_status lq_db_add_source(struct lq_db *db, const char *name,
                                          const struct lq_source *source, struct lq_error *err);
 
+/* Make fn(text) a function of SQL, which appends the text that it makes of a text; NULL is given as empty.
+ * Comes before the first query, as lq_db_add_source. */
+typedef void lq_db_text_fn(struct lq_buf *out, struct lq_str in);
+LQ_CHECK enum lq_status lq_db_add_text_function(struct lq_db *db, const char *name,
+                                                lq_db_text_fn *fn, struct lq_error *err);
+
 /* Append `text` as an SQL string literal. For the few places where the engine takes no parameter,
  * such as the file name of COPY. */
 void lq_db_add_literal(struct lq_buf *sql, const char *text);

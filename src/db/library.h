@@ -29,6 +29,7 @@
     X(duckdb_create_logical_type) \
     X(duckdb_create_map_type) \
     X(duckdb_create_map_value) \
+    X(duckdb_create_scalar_function) \
     X(duckdb_create_table_function) \
     X(duckdb_create_varchar) \
     X(duckdb_data_chunk_get_size) \
@@ -39,6 +40,7 @@
     X(duckdb_destroy_logical_type) \
     X(duckdb_destroy_prepare) \
     X(duckdb_destroy_result) \
+    X(duckdb_destroy_scalar_function) \
     X(duckdb_destroy_table_function) \
     X(duckdb_destroy_value) \
     X(duckdb_disconnect) \
@@ -61,8 +63,16 @@
     X(duckdb_prepared_statement_column_type) \
     X(duckdb_prepared_statement_type) \
     X(duckdb_query) \
+    X(duckdb_register_scalar_function) \
     X(duckdb_register_table_function) \
     X(duckdb_result_error) \
+    X(duckdb_scalar_function_add_parameter) \
+    X(duckdb_scalar_function_get_extra_info) \
+    X(duckdb_scalar_function_set_extra_info) \
+    X(duckdb_scalar_function_set_function) \
+    X(duckdb_scalar_function_set_name) \
+    X(duckdb_scalar_function_set_return_type) \
+    X(duckdb_scalar_function_set_special_handling) \
     X(duckdb_set_config) \
     X(duckdb_string_is_inlined) \
     X(duckdb_table_function_set_bind) \
@@ -108,6 +118,7 @@ char *lq_db_extension_folder(void);
 #define duckdb_create_logical_type lq_duckdb.duckdb_create_logical_type_
 #define duckdb_create_map_type lq_duckdb.duckdb_create_map_type_
 #define duckdb_create_map_value lq_duckdb.duckdb_create_map_value_
+#define duckdb_create_scalar_function lq_duckdb.duckdb_create_scalar_function_
 #define duckdb_create_table_function lq_duckdb.duckdb_create_table_function_
 #define duckdb_create_varchar lq_duckdb.duckdb_create_varchar_
 #define duckdb_data_chunk_get_size lq_duckdb.duckdb_data_chunk_get_size_
@@ -118,6 +129,7 @@ char *lq_db_extension_folder(void);
 #define duckdb_destroy_logical_type lq_duckdb.duckdb_destroy_logical_type_
 #define duckdb_destroy_prepare lq_duckdb.duckdb_destroy_prepare_
 #define duckdb_destroy_result lq_duckdb.duckdb_destroy_result_
+#define duckdb_destroy_scalar_function lq_duckdb.duckdb_destroy_scalar_function_
 #define duckdb_destroy_table_function lq_duckdb.duckdb_destroy_table_function_
 #define duckdb_destroy_value lq_duckdb.duckdb_destroy_value_
 #define duckdb_disconnect lq_duckdb.duckdb_disconnect_
@@ -140,8 +152,17 @@ char *lq_db_extension_folder(void);
 #define duckdb_prepared_statement_column_type lq_duckdb.duckdb_prepared_statement_column_type_
 #define duckdb_prepared_statement_type lq_duckdb.duckdb_prepared_statement_type_
 #define duckdb_query lq_duckdb.duckdb_query_
+#define duckdb_register_scalar_function lq_duckdb.duckdb_register_scalar_function_
 #define duckdb_register_table_function lq_duckdb.duckdb_register_table_function_
 #define duckdb_result_error lq_duckdb.duckdb_result_error_
+#define duckdb_scalar_function_add_parameter lq_duckdb.duckdb_scalar_function_add_parameter_
+#define duckdb_scalar_function_get_extra_info lq_duckdb.duckdb_scalar_function_get_extra_info_
+#define duckdb_scalar_function_set_extra_info lq_duckdb.duckdb_scalar_function_set_extra_info_
+#define duckdb_scalar_function_set_function lq_duckdb.duckdb_scalar_function_set_function_
+#define duckdb_scalar_function_set_name lq_duckdb.duckdb_scalar_function_set_name_
+#define duckdb_scalar_function_set_return_type lq_duckdb.duckdb_scalar_function_set_return_type_
+#define duckdb_scalar_function_set_special_handling                                                \
+    lq_duckdb.duckdb_scalar_function_set_special_handling_
 #define duckdb_set_config lq_duckdb.duckdb_set_config_
 #define duckdb_string_is_inlined lq_duckdb.duckdb_string_is_inlined_
 #define duckdb_table_function_set_bind lq_duckdb.duckdb_table_function_set_bind_

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Rows that live outside the engine, as a table function. */
+/* What lives outside the engine as functions of SQL: rows, and texts made of texts. */
 #include "base/alloc.h"
 #include "db/db.h"
 #include "db/engine.h"
@@ -98,5 +98,53 @@ enum lq_status lq_db_add_source(struct lq_db *db, const char *name, const struct
     duckdb_destroy_table_function(&function);
     if (state)
         return lq_error_set(err, LQ_SQL, "cannot register the table function '%s'", name);
+    return LQ_OK;
+}
+
+/* ---- texts ---- */
+
+/* A pointer to a function is no pointer to data in ISO C: a struct carries it. */
+struct text_function {
+    lq_db_text_fn *fn;
+};
+
+static void on_texts(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output)
+{
+    const struct text_function *function = duckdb_scalar_function_get_extra_info(info);
+    duckdb_vector vector = duckdb_data_chunk_get_vector(input, 0);
+    duckdb_string_t *texts = duckdb_vector_get_data(vector);
+    uint64_t *validity = duckdb_vector_get_validity(vector);
+    const idx_t n_rows = duckdb_data_chunk_get_size(input);
+    LQ_CLEANUP(lq_buf_release) struct lq_buf out = LQ_BUF_INIT;
+
+    for (idx_t row = 0; row < n_rows; row++) {
+        const bool is_null = validity && !(validity[row / 64] >> (row % 64) & 1);
+
+        lq_buf_clear(&out);
+        function->fn(&out, is_null ? (struct lq_str){ "", 0 } : lq_db_text_of(&texts[row]));
+        duckdb_vector_assign_string_element_len(output, row, lq_buf_text(&out), out.len);
+    }
+}
+
+enum lq_status lq_db_add_text_function(struct lq_db *db, const char *name, lq_db_text_fn *fn,
+                                       struct lq_error *err)
+{
+    duckdb_scalar_function function = duckdb_create_scalar_function();
+    duckdb_logical_type type = duckdb_create_logical_type(DUCKDB_TYPE_VARCHAR);
+    struct text_function *extra = lq_alloc(sizeof *extra);
+    duckdb_state state;
+
+    extra->fn = fn;
+    duckdb_scalar_function_set_name(function, name);
+    duckdb_scalar_function_add_parameter(function, type);
+    duckdb_scalar_function_set_return_type(function, type);
+    duckdb_scalar_function_set_special_handling(function);
+    duckdb_scalar_function_set_extra_info(function, extra, free);
+    duckdb_scalar_function_set_function(function, on_texts);
+    state = duckdb_register_scalar_function(db->connection, function);
+    duckdb_destroy_scalar_function(&function);
+    duckdb_destroy_logical_type(&type);
+    if (state)
+        return lq_error_set(err, LQ_SQL, "cannot register the function '%s'", name);
     return LQ_OK;
 }

@@ -5,16 +5,49 @@
 
 static const struct {
     const char *name, *type;
+    bool of_event; /* on event rows alone */
 } columns[] = {
-#define X(name, type, rows, text) { #name, type },
+#define RUN false
+#define ONCE false
+#define EVENT true
+#define X(name, type, rows, text) { #name, type, rows },
     LQ_COLUMNS(X)
 #undef X
+#undef EVENT
+#undef ONCE
+#undef RUN
 };
 
-void lq_columns_add_names(struct lq_buf *sql)
+static void add_names(struct lq_buf *sql, const char *prefix, bool of_event)
 {
-    for (size_t i = 0; i < LQ_COUNT(columns); i++)
-        lq_buf_addf(sql, "%s%s", i ? ", " : "", columns[i].name);
+    bool any = false;
+
+    for (size_t i = 0; i < LQ_COUNT(columns); i++) {
+        if (columns[i].of_event != of_event)
+            continue;
+        lq_buf_addf(sql, "%s%s%s", any ? ", " : "", prefix, columns[i].name);
+        any = true;
+    }
+}
+
+void lq_columns_add_run_names(struct lq_buf *sql, const char *prefix)
+{
+    add_names(sql, prefix, false);
+}
+
+void lq_columns_add_event_names(struct lq_buf *sql, const char *prefix)
+{
+    add_names(sql, prefix, true);
+}
+
+void lq_columns_add_run_row(struct lq_buf *sql)
+{
+    for (size_t i = 0; i < LQ_COUNT(columns); i++) {
+        lq_buf_adds(sql, i ? ", " : "");
+        if (columns[i].of_event)
+            lq_buf_addf(sql, "NULL::%s AS ", columns[i].type);
+        lq_buf_adds(sql, columns[i].name);
+    }
 }
 
 void lq_columns_add_nulls(struct lq_buf *sql)

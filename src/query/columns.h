@@ -5,8 +5,14 @@
 
 #include "base/buf.h"
 
-/* Append "a, b, c": the names of all columns. */
-void lq_columns_add_names(struct lq_buf *sql);
+/* Append "p.a, p.b, p.c": the names of the columns that stand on run rows, those of event rows alone;
+ * `prefix` "p.", "" for none. */
+void lq_columns_add_run_names(struct lq_buf *sql, const char *prefix);
+void lq_columns_add_event_names(struct lq_buf *sql, const char *prefix);
+
+/* Append all columns of a run row in their order: those of events are NULL. */
+void lq_columns_add_run_row(struct lq_buf *sql);
+
 /* Append "NULL::T AS a, …": one value for each column. */
 void lq_columns_add_nulls(struct lq_buf *sql);
 

@@ -3,6 +3,7 @@
 #include "query/files.h"
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "base/time.h"
 #include "store/names.h"
 #include <dirent.h>
@@ -18,6 +19,7 @@
 struct walk {
     struct lq_file_list *list;
     const struct lq_scope *scope;
+    size_t root_len; /* of every path */
     bool in_store;
     /* "namespace=N" …: a partition folder of that key with another value is skipped. */
     char *wanted[4];
@@ -99,6 +101,22 @@ void lq_file_set_unreadable(const char *path, const struct lq_scope *scope)
     sqlite3_close(sqlite);
 }
 
+bool lq_is_statement_error(const struct lq_error *err)
+{
+    static const char *const kinds[] = { "Parser Error", "Binder Error", "Catalog Error" };
+
+    for (size_t i = 0; i < LQ_COUNT(kinds); i++) {
+        if (strncmp(err->message, kinds[i], strlen(kinds[i])) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool lq_file_error_lasts(const struct lq_error *err)
+{
+    return !lq_db_error_passes(err) && !lq_is_statement_error(err);
+}
+
 /* Why a file cannot be a Parquet file, NULL when it can: the magic at both ends and a footer that
  * fits between (Apache Parquet format, "File format"). */
 static const char *not_parquet(int fd, const struct stat *info)
@@ -118,15 +136,27 @@ static const char *not_parquet(int fd, const struct stat *info)
     return (int64_t)footer_bytes > info->st_size - 12 ? "damaged: impossible footer size" : NULL;
 }
 
+/* What follows the root; of a root that is a file, its name. */
+static const char *name_within(const char *path, size_t root_len)
+{
+    const char *name = path + root_len;
+
+    name += strspn(name, "/");
+    return *name ? name : lq_path_base(path);
+}
+
 static void add_file(struct walk *walk, int folder_fd, const char *name, const char *path)
 {
     struct stat info;
+    char *copy;
 
     if (fstatat(folder_fd, name, &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(info.st_mode))
         return;
+    copy = lq_strdup(path);
     LQ_GROW(walk->list->files, walk->list->count, walk->list->capacity);
     walk->list->files[walk->list->count++] = (struct lq_file){
-        .path = lq_strdup(path),
+        .path = copy,
+        .name = name_within(copy, walk->root_len),
         .size_bytes = info.st_size,
         .mtime_ns = mtime_ns(&info),
         .in_store = walk->in_store,
@@ -144,14 +174,6 @@ void lq_file_list_sort(struct lq_file_list *list)
         qsort(list->files, list->count, sizeof *list->files, by_path);
 }
 
-struct lq_file *lq_file_list_find(const struct lq_file_list *list, const char *path)
-{
-    const struct lq_file key = { .path = (char *)(uintptr_t)path };
-
-    return list->count == 0 ? NULL
-                            : bsearch(&key, list->files, list->count, sizeof *list->files, by_path);
-}
-
 /* FNV-1a (64 bits), over bytes. */
 static uint64_t hash(uint64_t seed, const void *bytes, size_t len)
 {
@@ -160,26 +182,28 @@ static uint64_t hash(uint64_t seed, const void *bytes, size_t len)
     return seed;
 }
 
-uint64_t lq_file_list_stamp(const struct lq_file_list *list)
+int64_t lq_file_list_stamp(const struct lq_file_list *list, bool in_store)
 {
     uint64_t stamp = UINT64_C(0xcbf29ce484222325);
 
     for (size_t i = 0; i < list->count; i++) {
         const struct lq_file *file = &list->files[i];
 
-        stamp = hash(stamp, file->path, strlen(file->path) + 1);
+        if (file->in_store != in_store)
+            continue;
+        stamp = hash(stamp, file->name, strlen(file->name) + 1);
         stamp = hash(stamp, &file->size_bytes, sizeof file->size_bytes);
         stamp = hash(stamp, &file->mtime_ns, sizeof file->mtime_ns);
     }
-    return stamp;
+    return (int64_t)(stamp >> 1) + 1;
 }
 
 /* Why a file is left out; NULL: it is not. */
-static const char *reason_against(const struct lq_file *file, sqlite3 *unreadable)
+static const char *reason_against(const char *path, sqlite3 *unreadable)
 {
     /* NONBLOCK: should it have become a FIFO meanwhile, that must not hang us. */
     LQ_CLEANUP(lq_close) int fd =
-        open(file->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+        open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
     struct stat info;
     const char *reason;
 
@@ -188,10 +212,15 @@ static const char *reason_against(const struct lq_file *file, sqlite3 *unreadabl
     reason = not_parquet(fd, &info);
     if (!reason && unreadable &&
         about_file(unreadable,
-                   "SELECT 1 FROM file WHERE path = ? AND size_bytes = ? AND mtime_ns = ?",
-                   file->path, &info))
+                   "SELECT 1 FROM file WHERE path = ? AND size_bytes = ? AND mtime_ns = ?", path,
+                   &info))
         reason = "unreadable when last tried";
     return reason;
+}
+
+const char *lq_file_reason_against(const char *path)
+{
+    return reason_against(path, NULL);
 }
 
 void lq_file_list_check(struct lq_file_list *list, const struct lq_scope *scope)
@@ -201,7 +230,7 @@ void lq_file_list_check(struct lq_file_list *list, const struct lq_scope *scope)
 
     for (size_t i = 0; i < list->count; i++) {
         const char *reason =
-            list->files[i].indexed ? NULL : reason_against(&list->files[i], unreadable);
+            list->files[i].indexed ? NULL : reason_against(list->files[i].path, unreadable);
 
         if (!reason) {
             list->files[kept++] = list->files[i];
@@ -286,10 +315,13 @@ static void want(struct walk *walk, const char *key, const char *value)
     walk->wanted[walk->n_wanted++] = lq_buf_detach(&text);
 }
 
-enum lq_status lq_file_list_add(struct lq_file_list *list, const char *folder, bool in_store,
-                                bool missing_ok, const struct lq_scope *scope, struct lq_error *err)
+enum lq_status lq_file_list_add(struct lq_file_list *list, const char *root, const char *folder,
+                                bool in_store, bool missing_ok, const struct lq_scope *scope,
+                                struct lq_error *err)
 {
-    struct walk walk = { .list = list, .scope = scope, .in_store = in_store };
+    struct walk walk = {
+        .list = list, .scope = scope, .root_len = strlen(root), .in_store = in_store
+    };
     struct lq_error reason = { 0 };
     struct stat info;
     enum lq_status status;
@@ -315,4 +347,53 @@ enum lq_status lq_file_list_add(struct lq_file_list *list, const char *folder, b
     if (status != LQ_OK && err)
         *err = reason;
     return status;
+}
+
+/* ---- the list as a relation ---- */
+
+static const struct lq_source_column columns[] = {
+    { "position", LQ_VALUE_INT },  { "path", LQ_VALUE_TEXT },    { "name", LQ_VALUE_TEXT },
+    { "in_store", LQ_VALUE_BOOL }, { "indexed", LQ_VALUE_BOOL }, { "size_bytes", LQ_VALUE_INT },
+    { "mtime_ns", LQ_VALUE_INT },
+};
+
+static enum lq_status rewind_rows(void *ctx, struct lq_error *err)
+{
+    struct lq_file_source *source = ctx;
+
+    source->next = 0;
+    return LQ_OK;
+}
+
+static enum lq_status next_row(void *ctx, struct lq_value *row, bool *more, struct lq_error *err)
+{
+    struct lq_file_source *source = ctx;
+    const struct lq_file *file;
+
+    /* A name that is no UTF-8 no engine can be asked for. */
+    while (source->next < source->files->count &&
+           !lq_text_is_utf8(lq_str_of(source->files->files[source->next].path)))
+        source->next++;
+    *more = source->next < source->files->count;
+    if (!*more)
+        return LQ_OK;
+    file = &source->files->files[source->next];
+    row[0] = lq_value_int((int64_t)source->next++);
+    row[1] = lq_value_text(file->path);
+    row[2] = lq_value_text(file->name);
+    row[3] = (struct lq_value){ .kind = LQ_VALUE_BOOL, .boolean = file->in_store };
+    row[4] = (struct lq_value){ .kind = LQ_VALUE_BOOL, .boolean = file->indexed };
+    row[5] = lq_value_int(file->size_bytes);
+    row[6] = lq_value_int(file->mtime_ns);
+    return LQ_OK;
+}
+
+enum lq_status lq_file_source_add(struct lq_file_source *source, struct lq_db *db,
+                                  const struct lq_file_list *files, struct lq_error *err)
+{
+    *source = (struct lq_file_source){
+        .source = { columns, LQ_COUNT(columns), rewind_rows, next_row, source },
+        .files = files,
+    };
+    return lq_db_add_source(db, "lq_file_rows", &source->source, err);
 }

@@ -4,10 +4,12 @@
 #ifndef LQ_QUERY_FILES_H
 #define LQ_QUERY_FILES_H
 
+#include "db/db.h"
 #include <lq/query.h>
 
 struct lq_file {
     char *path;
+    const char *name; /* within the root; it points into `path` */
     int64_t size_bytes, mtime_ns;
     bool in_store; /* else local */
     bool indexed;  /* an index holds it as it is now */
@@ -21,32 +23,49 @@ struct lq_file_list {
 void lq_file_list_release(struct lq_file_list *list);
 
 /*
- * Append the Parquet files below `folder` that the filters of `scope` do not rule out by their
+ * Append the Parquet files below `folder`, which is `root` or within it, that the filters of `scope` do not rule out by their
  * partition folders (`hostname=…/date=…`). Skipped without a word: names that begin with '.' or
  * '_', anything but regular files, symbolic links. Nothing is opened yet.
  * LQ_OK, also for a folder that is not there when `missing_ok`; LQ_NOT_FOUND, LQ_DENIED, LQ_IO.
  */
-LQ_CHECK enum lq_status lq_file_list_add(struct lq_file_list *list, const char *folder,
-                                         bool in_store, bool missing_ok,
+LQ_CHECK enum lq_status lq_file_list_add(struct lq_file_list *list, const char *root,
+                                         const char *folder, bool in_store, bool missing_ok,
                                          const struct lq_scope *scope, struct lq_error *err);
 
 /* Sort by path. */
 void lq_file_list_sort(struct lq_file_list *list);
 
-/* The file at `path` in a sorted list; NULL when it is not there. */
-struct lq_file *lq_file_list_find(const struct lq_file_list *list, const char *path);
-
-/* A number for a sorted list: another one when a file was added, removed or replaced (by path, size
- * and modification time). */
-uint64_t lq_file_list_stamp(const struct lq_file_list *list);
+/* A number, never 0, for the files of a sorted list that are in the store, or that are not: another one
+ * when a file was added, removed or replaced (by name, size and modification time). */
+int64_t lq_file_list_stamp(const struct lq_file_list *list, bool in_store);
 
 /* Leave out, with a warning, those of the files that are not indexed which do not begin and end as
  * Parquet, or are remembered as unreadable. */
 void lq_file_list_check(struct lq_file_list *list, const struct lq_scope *scope);
 
+/* Why `path` is no Parquet file; NULL: it looks like one. Static. */
+const char *lq_file_reason_against(const char *path);
+
 /* Remember that the engine cannot read `path` as it is now (size and modification time), in
  * scope->cache_dir. Failing to remember is no error: it only costs time. */
 void lq_file_set_unreadable(const char *path, const struct lq_scope *scope);
+
+/* Whether the engine's error about a file is about its content: that does not mend itself, unlike a file
+ * that was just removed, a full disk or memory that ran out. */
+bool lq_file_error_lasts(const struct lq_error *err);
+
+/* Whether it comes from the statement, and so from no file. */
+bool lq_is_statement_error(const struct lq_error *err);
+
+/* The list as the table function lq_file_rows(): position, path, name, in_store, indexed, size_bytes,
+ * mtime_ns. `source` and `files` are borrowed, as long as `db` is open. */
+struct lq_file_source {
+    struct lq_source source;
+    const struct lq_file_list *files;
+    size_t next;
+};
+LQ_CHECK enum lq_status lq_file_source_add(struct lq_file_source *source, struct lq_db *db,
+                                           const struct lq_file_list *files, struct lq_error *err);
 
 /* Pass a line about a file that is left out to scope->warn. */
 void lq_file_warn(const struct lq_scope *scope, const char *path, const char *reason);

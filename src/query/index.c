@@ -4,6 +4,8 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "query/columns.h"
+#include "query/relations.h"
+#include "store/names.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
@@ -12,7 +14,7 @@
 #include <unistd.h>
 
 /* Counts up when the tables or the columns change. */
-#define INDEX_VERSION "1"
+#define INDEX_VERSION "2"
 
 /* Files read by one statement: fewer cost more planning, more cost memory. */
 #define BATCH_FILES 100
@@ -30,90 +32,147 @@ char *lq_index_path(const char *root, const char *cache_dir)
 
 /* ---- attaching ---- */
 
-/* Mark the files that the index holds. Run files do not change: one that did makes the index useless,
- * for its old rows are in it. */
-static enum lq_status mark_indexed(struct lq_db *db, const char *name, struct lq_file_list *files,
-                                   bool in_store, struct lq_error *err)
+/* What the index says of itself. Another version may lack a column: then it is another version. */
+static enum lq_status read_meta(struct lq_db *db, struct lq_index *index, int64_t stamp,
+                                int64_t *n_bad, struct lq_error *err)
 {
-    LQ_CLEANUP(lq_free) char *sql =
-        lq_format("SELECT file, size_bytes, mtime_ns FROM %s.files", name);
+    LQ_CLEANUP(lq_free) char *sql = lq_format("SELECT stamp, n_runs, n_copies, n_bad FROM %s.meta "
+                                              "WHERE version = '" INDEX_VERSION "'",
+                                              index->name);
+    LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
+    bool more = false;
+
+    if (lq_db_query(db, LQ_DB_ANY, sql, NULL, 0, &rows, NULL) == LQ_OK)
+        LQ_TRY(lq_rows_next(rows, &more, err));
+    if (!more)
+        return lq_error_set(err, LQ_CORRUPT, "it is of another version");
+    index->is_whole = lq_rows_get_int(rows, 0) == stamp;
+    index->n_runs = lq_rows_get_int(rows, 1);
+    index->n_copies = lq_rows_get_int(rows, 2);
+    *n_bad = lq_rows_get_int(rows, 3);
+    return LQ_OK;
+}
+
+static void mark_all(struct lq_file_list *files, bool in_store, bool indexed)
+{
+    for (size_t i = 0; i < files->count; i++) {
+        if (files->files[i].in_store == in_store)
+            files->files[i].indexed = indexed;
+    }
+}
+
+/* Of the files that are listed, mark those that the index holds as they are now. */
+static enum lq_status mark_listed(struct lq_db *db, struct lq_index *index,
+                                  struct lq_file_list *files, struct lq_error *err)
+{
+    LQ_CLEANUP(lq_free) char *listed = lq_format("%s_listed", index->name);
+    LQ_CLEANUP(lq_free) char *join = lq_format(
+        "CREATE OR REPLACE TEMP TABLE %s AS SELECT f.file_no, l.position FROM lq_file_rows() l "
+        "JOIN %s.files f ON f.file = l.name AND f.size_bytes = l.size_bytes AND "
+        "f.mtime_ns = l.mtime_ns WHERE l.in_store = %s",
+        listed, index->name, index->in_store ? "true" : "false");
+    LQ_CLEANUP(lq_free) char *select =
+        lq_format("SELECT position, (SELECT count(*) FROM %s.files) FROM %s", index->name, listed);
+    LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
+    int64_t n_files = 0, n_listed = 0;
+    bool more = true;
+
+    LQ_TRY(lq_db_script(db, join, err));
+    LQ_TRY(lq_db_query(db, LQ_DB_ANY, select, NULL, 0, &rows, err));
+    for (;;) {
+        LQ_TRY(lq_rows_next(rows, &more, err));
+        if (!more)
+            break;
+        files->files[lq_rows_get_int(rows, 0)].indexed = true;
+        n_files = lq_rows_get_int(rows, 1);
+        n_listed++;
+    }
+    /* Of an index none of whose files is listed, no matter how many there are. */
+    index->n_gone = n_listed == 0 ? index->n_runs : n_files - n_listed;
+    if (index->n_gone > 0 || n_listed == 0)
+        index->listed = LQ_TAKE(listed);
+    return LQ_OK;
+}
+
+/* A line for each listed file that the index knows to be unreadable. */
+static enum lq_status warn_of_bad(struct lq_db *db, const struct lq_index *index,
+                                  const struct lq_scope *scope, struct lq_error *err)
+{
+    LQ_CLEANUP(lq_free) char *sql = lq_format(
+        "SELECT l.path, f.reason FROM lq_file_rows() l JOIN %s.files f ON f.file = l.name "
+        "WHERE f.reason IS NOT NULL AND l.indexed AND l.in_store = %s ORDER BY ALL",
+        index->name, index->in_store ? "true" : "false");
     LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
     bool more = true;
 
     LQ_TRY(lq_db_query(db, LQ_DB_ANY, sql, NULL, 0, &rows, err));
     for (;;) {
-        LQ_CLEANUP(lq_free) char *path = NULL;
-        struct lq_file *file;
+        LQ_CLEANUP(lq_free) char *path = NULL, *reason = NULL;
 
         LQ_TRY(lq_rows_next(rows, &more, err));
         if (!more)
             return LQ_OK;
         path = lq_rows_get_text(rows, 0);
-        file = path ? lq_file_list_find(files, path) : NULL;
-        if (!file || file->in_store != in_store)
-            continue;
-        if (file->size_bytes != lq_rows_get_int(rows, 1) ||
-            file->mtime_ns != lq_rows_get_int(rows, 2))
-            return lq_error_set(err, LQ_CORRUPT, "'%s' was replaced", path);
-        file->indexed = true;
+        reason = lq_rows_get_text(rows, 1);
+        lq_file_warn(scope, path ? path : "", reason ? reason : "");
     }
 }
 
-static enum lq_status check_version(struct lq_db *db, const char *name, struct lq_error *err)
+static enum lq_status examine(struct lq_db *db, struct lq_index *index, struct lq_file_list *files,
+                              const struct lq_scope *scope, struct lq_error *err)
 {
-    LQ_CLEANUP(lq_free) char *sql =
-        lq_format("SELECT 1 FROM %s.meta WHERE version = '" INDEX_VERSION "'", name);
-    LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
+    int64_t n_bad = 0;
 
-    LQ_TRY(lq_db_query(db, LQ_DB_ANY, sql, NULL, 0, &rows, err));
-    if (lq_rows_is_empty(rows))
-        return lq_error_set(err, LQ_CORRUPT, "it is of another version");
+    LQ_TRY(read_meta(db, index, lq_file_list_stamp(files, index->in_store), &n_bad, err));
+    if (index->is_whole)
+        mark_all(files, index->in_store, true);
+    else
+        LQ_TRY(mark_listed(db, index, files, err));
+    return n_bad > 0 ? warn_of_bad(db, index, scope, err) : LQ_OK;
+}
+
+enum lq_status lq_index_detach(struct lq_db *db, struct lq_index *index, struct lq_error *err)
+{
+    LQ_CLEANUP(lq_free) char *sql = lq_format("DETACH %s", index->name);
+
+    lq_free(&index->listed);
+    index->attached = index->is_whole = false;
+    index->n_runs = index->n_copies = index->n_gone = 0;
+    return lq_db_script(db, sql, err);
+}
+
+enum lq_status lq_index_verify(struct lq_db *db, const struct lq_index *index, struct lq_error *err)
+{
+    static const char *const tables[] = { "files", "runs", "events" };
+
+    for (size_t i = 0; i < LQ_COUNT(tables); i++) {
+        LQ_CLEANUP(lq_free) char *sql = lq_format("CREATE OR REPLACE TEMP TABLE lq_verified AS "
+                                                  "SELECT max(hash(COLUMNS(*))) FROM %s.%s",
+                                                  index->name, tables[i]);
+
+        LQ_TRY(lq_db_script(db, sql, err));
+    }
     return LQ_OK;
 }
 
-enum lq_status lq_index_detach(struct lq_db *db, const char *name, struct lq_error *err)
-{
-    LQ_CLEANUP(lq_free) char *sql = lq_format("DETACH %s", name);
-
-    return lq_db_script(db, sql, err);
-}
-
-enum lq_status lq_index_verify(struct lq_db *db, const char *name, struct lq_error *err)
-{
-    LQ_CLEANUP(lq_free) char *sql = lq_format("CREATE OR REPLACE TEMP TABLE lq_verified AS "
-                                              "SELECT max(hash(COLUMNS(*))) FROM %s.runs;"
-                                              "CREATE OR REPLACE TEMP TABLE lq_verified AS "
-                                              "SELECT max(hash(COLUMNS(*))) FROM %s.events",
-                                              name, name);
-
-    return lq_db_script(db, sql, err);
-}
-
-enum lq_status lq_index_attach(struct lq_db *db, const char *path, const char *name,
-                               struct lq_file_list *files, bool in_store, bool *attached,
-                               struct lq_error *err)
+enum lq_status lq_index_attach(struct lq_db *db, struct lq_index *index, struct lq_file_list *files,
+                               const struct lq_scope *scope, struct lq_error *err)
 {
     LQ_CLEANUP(lq_buf_release) struct lq_buf sql = LQ_BUF_INIT;
     struct lq_error reason = { 0 };
-    enum lq_status status;
 
-    *attached = false;
-    if (access(path, R_OK) != 0)
+    if (access(index->path, R_OK) != 0)
         return LQ_OK;
     lq_buf_adds(&sql, "ATTACH ");
-    lq_db_add_literal(&sql, path);
-    lq_buf_addf(&sql, " AS %s (READ_ONLY)", name);
+    lq_db_add_literal(&sql, index->path);
+    lq_buf_addf(&sql, " AS %s (READ_ONLY)", index->name);
     if (lq_db_script(db, lq_buf_text(&sql), &reason) != LQ_OK)
         return lq_error_set(err, LQ_CORRUPT, "%s", reason.message);
-    status = check_version(db, name, &reason);
-    if (status == LQ_OK)
-        status = mark_indexed(db, name, files, in_store, &reason);
-    *attached = status == LQ_OK;
-    if (*attached)
+    index->attached = true;
+    if (examine(db, index, files, scope, &reason) == LQ_OK)
         return LQ_OK;
-    for (size_t i = 0; i < files->count; i++)
-        files->files[i].indexed = files->files[i].indexed && files->files[i].in_store != in_store;
-    LQ_TRY(lq_index_detach(db, name, err));
+    mark_all(files, index->in_store, false);
+    LQ_TRY(lq_index_detach(db, index, err));
     return lq_error_set(err, LQ_CORRUPT, "%s", reason.message);
 }
 
@@ -153,149 +212,263 @@ static bool copy_index(const char *from, const char *to)
     return left == 0;
 }
 
-static enum lq_status create_tables(struct lq_db *db, struct lq_error *err)
+/* Writing an index. */
+struct build {
+    struct lq_db *db;
+    const struct lq_file_list *files;
+    bool in_store, complete;
+    bool *held; /* of each file of the list: it is in there as it is now */
+    int64_t next_file_no, next_run_no;
+    bool lacks_some; /* a file could not be read this time, which may pass */
+};
+
+static enum lq_status create_tables(struct build *build, struct lq_error *err)
 {
     LQ_CLEANUP(lq_buf_release) struct lq_buf sql = LQ_BUF_INIT;
 
-    lq_buf_adds(&sql, "CREATE TABLE idx.meta AS SELECT '" INDEX_VERSION "' AS version;"
-                      "CREATE TABLE idx.files (file VARCHAR, size_bytes BIGINT, mtime_ns BIGINT);"
-                      "CREATE TABLE idx.runs AS ");
+    lq_buf_adds(&sql,
+                "CREATE TABLE idx.files (file_no INTEGER, file VARCHAR, size_bytes BIGINT, "
+                "mtime_ns BIGINT, reason VARCHAR);"
+                "CREATE TABLE idx.runs AS SELECT 0::INTEGER AS run_no, 0::INTEGER AS file_no, "
+                "'' AS file, '' AS global_ref, ");
+    lq_columns_add_run_names(&sql, "");
+    lq_buf_adds(&sql, " FROM (");
     lq_columns_add_select(&sql, false);
-    lq_buf_adds(&sql, ";CREATE TABLE idx.events AS ");
+    lq_buf_adds(&sql, ");CREATE TABLE idx.events AS SELECT 0::INTEGER AS run_no, ");
+    lq_columns_add_event_names(&sql, "");
+    lq_buf_adds(&sql, " FROM (");
     lq_columns_add_select(&sql, false);
-    return lq_db_script(db, lq_buf_text(&sql), err);
+    lq_buf_adds(&sql, ")");
+    return lq_db_script(build->db, lq_buf_text(&sql), err);
 }
 
-/* Read some files and insert their rows, all or none. */
-static enum lq_status insert_files(struct lq_db *db, const struct lq_file *const *files,
-                                   size_t count, struct lq_error *err)
+/* Append the statements that insert the rows of the files in lq_paths. */
+static void add_inserts(struct lq_buf *sql, const struct build *build)
+{
+    lq_buf_adds(sql, "CREATE OR REPLACE TEMP TABLE batch AS ");
+    lq_columns_add_select(sql, true);
+    /* Two run rows with one identity in one file: the earlier one. */
+    lq_buf_addf(sql,
+                ";CREATE OR REPLACE TEMP TABLE batch_runs AS "
+                "SELECT (row_number() OVER (ORDER BY l.file_no) + %lld)::INTEGER AS run_no, "
+                "l.file_no, l.file AS name, b.* FROM batch b JOIN listed l ON l.path = b.file "
+                "WHERE b.event_id IS NULL AND (b.run_uid IS NOT NULL OR b.run_id IS NOT NULL) "
+                "QUALIFY row_number() OVER (PARTITION BY b.file, b.run_uid ORDER BY b.started_at, "
+                "b.run_id) = 1;"
+                "INSERT INTO idx.runs SELECT run_no, file_no, name, " LQ_SQL_GLOBAL_REF ", ",
+                (long long)build->next_run_no);
+    lq_columns_add_run_names(sql, "");
+    lq_buf_adds(sql, " FROM batch_runs;INSERT INTO idx.events SELECT r.run_no, ");
+    lq_columns_add_event_names(sql, "e.");
+    lq_buf_adds(sql, " FROM batch e JOIN batch_runs r ON r.file = e.file AND "
+                     "r.run_uid IS NOT DISTINCT FROM e.run_uid WHERE e.event_id IS NOT NULL");
+}
+
+static void add_listed(struct lq_buf *sql, const struct build *build,
+                       const struct lq_file *const *files, size_t count)
+{
+    lq_buf_adds(sql, "CREATE OR REPLACE TEMP TABLE listed AS FROM (VALUES ");
+    for (size_t i = 0; i < count; i++) {
+        lq_buf_addf(sql, "%s(%lld::INTEGER, ", i ? "," : "",
+                    (long long)(build->next_file_no + (int64_t)i));
+        lq_db_add_literal(sql, files[i]->path);
+        lq_buf_adds(sql, ", ");
+        lq_db_add_literal(sql, files[i]->name);
+        lq_buf_addf(sql, ", %lld::BIGINT, %lld::BIGINT)", (long long)files[i]->size_bytes,
+                    (long long)files[i]->mtime_ns);
+    }
+    lq_buf_adds(sql, ") AS l(file_no, path, file, size_bytes, mtime_ns);"
+                     "SET VARIABLE lq_paths = (SELECT list(path ORDER BY file_no) FROM listed);");
+}
+
+/* Numbers go on from what is there. */
+static enum lq_status count_up(struct build *build, struct lq_error *err)
+{
+    LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
+    bool more;
+
+    LQ_TRY(lq_db_query(build->db, LQ_DB_ANY,
+                       "SELECT (SELECT coalesce(max(file_no), -1) + 1 FROM idx.files), "
+                       "(SELECT coalesce(max(run_no), 0) FROM idx.runs)",
+                       NULL, 0, &rows, err));
+    LQ_TRY(lq_rows_next(rows, &more, err));
+    build->next_file_no = lq_rows_get_int(rows, 0);
+    build->next_run_no = lq_rows_get_int(rows, 1);
+    return LQ_OK;
+}
+
+/* Read some files and insert their rows, all or none. With `reason`, remember that they cannot be read. */
+static enum lq_status insert_files(struct build *build, const struct lq_file *const *files,
+                                   size_t count, const char *reason, struct lq_error *err)
 {
     LQ_CLEANUP(lq_buf_release) struct lq_buf sql = LQ_BUF_INIT;
     enum lq_status status;
 
-    lq_buf_adds(&sql, "SET VARIABLE lq_paths = [");
-    for (size_t i = 0; i < count; i++) {
-        lq_buf_adds(&sql, i ? "," : "");
-        lq_db_add_literal(&sql, files[i]->path);
+    LQ_TRY(count_up(build, err));
+    lq_buf_adds(&sql, "BEGIN;");
+    add_listed(&sql, build, files, count);
+    if (!reason) {
+        add_inserts(&sql, build);
+        lq_buf_adds(&sql, ";");
     }
-    lq_buf_adds(&sql, "];BEGIN;CREATE OR REPLACE TEMP TABLE batch AS ");
-    lq_columns_add_select(&sql, true);
-    lq_buf_adds(&sql, ";INSERT INTO idx.runs FROM batch WHERE event_id IS NULL AND "
-                      "(run_uid IS NOT NULL OR run_id IS NOT NULL);"
-                      "INSERT INTO idx.events FROM batch WHERE event_id IS NOT NULL;"
-                      "INSERT INTO idx.files VALUES ");
-    for (size_t i = 0; i < count; i++) {
-        lq_buf_adds(&sql, i ? ",(" : "(");
-        lq_db_add_literal(&sql, files[i]->path);
-        lq_buf_addf(&sql, ",%lld,%lld)", (long long)files[i]->size_bytes,
-                    (long long)files[i]->mtime_ns);
-    }
-    lq_buf_adds(&sql, ";COMMIT");
-    status = lq_db_script(db, lq_buf_text(&sql), err);
-    if (status != LQ_OK && lq_db_script(db, "ROLLBACK", NULL) != LQ_OK)
+    lq_buf_adds(&sql, "INSERT INTO idx.files SELECT file_no, file, size_bytes, mtime_ns, ");
+    if (reason)
+        lq_db_add_literal(&sql, reason);
+    else
+        lq_buf_adds(&sql, "NULL");
+    lq_buf_adds(&sql, " FROM listed;COMMIT");
+    status = lq_db_script(build->db, lq_buf_text(&sql), err);
+    if (status != LQ_OK && lq_db_script(build->db, "ROLLBACK", NULL) != LQ_OK)
         return status; /* it was rolled back already */
     return status;
 }
 
-/* A damaged file fails its batch; one by one, only itself. When none of a batch goes in, it is not the
- * files: the disk is full. */
-static enum lq_status insert_readable(struct lq_db *db, const struct lq_file *const *files,
-                                      size_t count, struct lq_error *err)
+/* Insert one file, or remember why it cannot be read. What may pass (it is being removed, memory ran out)
+ * is not remembered. */
+static bool insert_file(struct build *build, const struct lq_file *file)
 {
-    enum lq_status status = insert_files(db, files, count, err);
-    size_t n_inserted = 0;
+    struct lq_error reason = { 0 };
 
-    if (status == LQ_OK || count == 1)
-        return LQ_OK;
-    for (size_t i = 0; i < count && (n_inserted > 0 || i < 8); i++)
-        n_inserted += insert_files(db, &files[i], 1, NULL) == LQ_OK;
-    return n_inserted > 0 ? LQ_OK : status;
+    if (insert_files(build, &file, 1, NULL, &reason) == LQ_OK)
+        return true;
+    build->lacks_some |= !lq_file_error_lasts(&reason) ||
+                         insert_files(build, &file, 1, reason.message, NULL) != LQ_OK;
+    return false;
 }
 
-static enum lq_status insert_new(struct lq_db *db, const struct lq_file_list *files, bool in_store,
-                                 struct lq_error *err)
+/* A damaged file fails its batch; one by one, only itself. When none of a batch goes in, it is not the
+ * files: the disk is full. */
+static enum lq_status insert_readable(struct build *build, const struct lq_file *const *files,
+                                      size_t count, struct lq_error *err)
+{
+    enum lq_status status = count > 0 ? insert_files(build, files, count, NULL, err) : LQ_OK;
+    size_t n_inserted = 0;
+
+    if (status == LQ_OK)
+        return LQ_OK;
+    for (size_t i = 0; i < count && (n_inserted > 0 || i < 8); i++)
+        n_inserted += insert_file(build, files[i]);
+    return n_inserted > 0 || !build->lacks_some ? LQ_OK : status;
+}
+
+static enum lq_status insert_new(struct build *build, struct lq_error *err)
 {
     const struct lq_file *batch[BATCH_FILES];
     size_t n = 0;
 
-    for (size_t i = 0; i <= files->count; i++) {
-        const bool end = i == files->count;
+    for (size_t i = 0; i < build->files->count; i++) {
+        const struct lq_file *file = &build->files->files[i];
+        const char *reason;
 
-        if (!end && files->files[i].in_store == in_store && !files->files[i].indexed)
-            batch[n++] = &files->files[i];
-        if (n == 0 || (n < BATCH_FILES && !end))
+        if (file->in_store != build->in_store || build->held[i])
             continue;
-        LQ_TRY(insert_readable(db, batch, n, err));
-        n = 0;
+        if (access(file->path, R_OK) != 0) {
+            build->lacks_some = true;
+            continue;
+        }
+        reason = lq_file_reason_against(file->path);
+        if (reason) {
+            LQ_TRY(insert_files(build, &file, 1, reason, err));
+            continue;
+        }
+        batch[n++] = file;
+        if (n == BATCH_FILES) {
+            LQ_TRY(insert_readable(build, batch, n, err));
+            n = 0;
+        }
     }
-    return LQ_OK;
+    return insert_readable(build, batch, n, err);
 }
 
-/* Drop the rows of files that are gone, or that have changed and come in again. */
-static enum lq_status drop_gone(struct lq_db *db, const struct lq_file_list *files, bool complete,
-                                struct lq_error *err)
+/* Drop the rows of files that are gone, or that have changed and come in again; what is left is held. By
+ * the copy itself: since this process attached the index, another may have replaced it. */
+static enum lq_status keep_listed(struct build *build, struct lq_error *err)
 {
-    LQ_CLEANUP(lq_buf_release) struct lq_buf sql = LQ_BUF_INIT;
-    size_t n = 0;
+    LQ_CLEANUP(lq_free) char *sql = lq_format(
+        "CREATE TEMP TABLE found AS SELECT f.file_no, l.position, "
+        "l.size_bytes = f.size_bytes AND l.mtime_ns = f.mtime_ns AS same FROM idx.files f "
+        "LEFT JOIN lq_file_rows() l ON l.name = f.file AND l.in_store = %s;"
+        "CREATE TEMP TABLE gone AS SELECT file_no FROM found WHERE NOT coalesce(same, %s);"
+        "DELETE FROM idx.events WHERE run_no IN "
+        "(SELECT run_no FROM idx.runs WHERE file_no IN (FROM gone));"
+        "DELETE FROM idx.runs WHERE file_no IN (FROM gone);"
+        "DELETE FROM idx.files WHERE file_no IN (FROM gone)",
+        build->in_store ? "true" : "false", build->complete ? "false" : "true");
+    LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
+    bool more = true;
 
-    lq_buf_adds(&sql, "CREATE TEMP TABLE listed (file VARCHAR, keep BOOLEAN);");
-    for (size_t i = 0; i < files->count; i++) {
-        lq_buf_adds(&sql, n++ % 1000 == 0
-                              ? (i ? ";INSERT INTO listed VALUES (" : "INSERT INTO listed VALUES (")
-                              : ",(");
-        lq_db_add_literal(&sql, files->files[i].path);
-        lq_buf_adds(&sql, files->files[i].indexed ? ",true)" : ",false)");
+    LQ_TRY(lq_db_script(build->db, sql, err));
+    LQ_TRY(lq_db_query(build->db, LQ_DB_ANY, "SELECT position FROM found WHERE same", NULL, 0,
+                       &rows, err));
+    for (;;) {
+        LQ_TRY(lq_rows_next(rows, &more, err));
+        if (!more)
+            return LQ_OK;
+        build->held[lq_rows_get_int(rows, 0)] = true;
     }
-    lq_buf_addf(&sql,
-                ";CREATE TEMP TABLE gone AS SELECT file FROM idx.files f LEFT JOIN listed l "
-                "USING (file) WHERE l.keep = false%s;"
-                "DELETE FROM idx.events WHERE file IN (FROM gone);"
-                "DELETE FROM idx.runs WHERE file IN (FROM gone);"
-                "DELETE FROM idx.files WHERE file IN (FROM gone)",
-                complete ? " OR l.file IS NULL" : "");
-    return lq_db_script(db, lq_buf_text(&sql), err);
 }
 
-static enum lq_status build(const char *temporary, bool copied, const struct lq_file_list *files,
-                            bool in_store, bool complete, struct lq_error *err)
+/* Say what is in it. */
+static enum lq_status finish(const struct build *build, struct lq_error *err)
 {
-    static const struct lq_db_opts opts = { .threads = 2, .memory_limit = "120MB" };
-    LQ_CLEANUP(lq_db_close) struct lq_db *db = NULL;
-    LQ_CLEANUP(lq_buf_release) struct lq_buf sql = LQ_BUF_INIT;
+    LQ_CLEANUP(lq_free) char *sql = lq_format(
+        "CREATE OR REPLACE TABLE idx.meta AS SELECT '" INDEX_VERSION "' AS version, "
+        "%lld::BIGINT AS stamp, (SELECT count(*) FROM idx.runs) AS n_runs, "
+        "(SELECT count(*) - count(DISTINCT coalesce(run_uid, file)) FROM idx.runs) AS n_copies, "
+        "(SELECT count(reason) FROM idx.files) AS n_bad;"
+        "DETACH idx",
+        build->complete && !build->lacks_some
+            ? (long long)lq_file_list_stamp(build->files, build->in_store)
+            : 0LL);
 
-    LQ_TRY(lq_db_open(&db, &opts, err));
+    return lq_db_script(build->db, sql, err);
+}
+
+static enum lq_status write_index(struct build *build, const char *temporary, bool copied,
+                                  struct lq_error *err)
+{
+    LQ_CLEANUP(lq_buf_release) struct lq_buf sql = LQ_BUF_INIT;
+    struct lq_file_source source;
+
+    LQ_TRY(lq_file_source_add(&source, build->db, build->files, err));
+    LQ_TRY(lq_db_add_text_function(build->db, "lq_escape", lq_name_add_partition, err));
     lq_buf_adds(&sql, "SET enable_external_file_cache = false;"
                       "SET preserve_insertion_order = false;"
                       "SET prefetch_all_parquet_files = true;"
                       "ATTACH ");
     lq_db_add_literal(&sql, temporary);
     lq_buf_adds(&sql, " AS idx");
-    LQ_TRY(lq_db_script(db, lq_buf_text(&sql), err));
-    LQ_TRY(copied ? drop_gone(db, files, complete, err) : create_tables(db, err));
-    LQ_TRY(insert_new(db, files, in_store, err));
-    return lq_db_script(db, "DETACH idx", err);
+    LQ_TRY(lq_db_script(build->db, lq_buf_text(&sql), err));
+    LQ_TRY(copied ? keep_listed(build, err) : create_tables(build, err));
+    LQ_TRY(insert_new(build, err));
+    return finish(build, err);
 }
 
-enum lq_status lq_index_update(const char *path, const struct lq_file_list *files, bool in_store,
+enum lq_status lq_index_update(const struct lq_index *index, const struct lq_file_list *files,
                                bool complete, struct lq_error *err)
 {
-    LQ_CLEANUP(lq_free) char *temporary = lq_format("%s.new", path);
+    static const struct lq_db_opts opts = { .threads = 2, .memory_limit = "120MB" };
+    LQ_CLEANUP(lq_free) char *temporary = lq_format("%s.new", index->path);
     LQ_CLEANUP(lq_free) char *wal = lq_format("%s.wal", temporary);
-    LQ_CLEANUP(lq_free) char *folder = lq_strndup(path, (size_t)(lq_path_base(path) - path));
+    LQ_CLEANUP(lq_free) char *folder =
+        lq_strndup(index->path, (size_t)(lq_path_base(index->path) - index->path));
     LQ_CLEANUP(lq_close) int fd = -1;
-    bool any_indexed = false;
+    LQ_CLEANUP(lq_free) bool *held = lq_alloc(files->count * sizeof *held);
+    struct build build = {
+        .files = files, .in_store = index->in_store, .complete = complete, .held = held
+    };
     enum lq_status status;
 
     LQ_TRY(lq_mkdirs(folder, err));
-    LQ_TRY(lock(path, &fd, err));
+    LQ_TRY(lock(index->path, &fd, err));
     /* What a killed writer left. */
     unlink(temporary);
     unlink(wal);
-    for (size_t i = 0; i < files->count && !any_indexed; i++)
-        any_indexed = files->files[i].in_store == in_store && files->files[i].indexed;
-    status = build(temporary, any_indexed && copy_index(path, temporary), files, in_store, complete,
-                   err);
-    if (status == LQ_OK && rename(temporary, path) != 0)
+    LQ_TRY(lq_db_open(&build.db, &opts, err));
+    status =
+        write_index(&build, temporary, index->attached && copy_index(index->path, temporary), err);
+    lq_db_close(&build.db);
+    if (status == LQ_OK && rename(temporary, index->path) != 0)
         status = lq_error_errno(err, errno, "cannot rename '%s'", temporary);
     unlink(wal);
     if (status != LQ_OK)

@@ -5,33 +5,28 @@
 
 #include "db/db.h"
 #include "query/files.h"
+#include "query/index.h"
 #include "store/spill.h"
 #include <lq/query.h>
 
-/* An index that the scope may use. */
-struct lq_query_index {
-    char *path;       /* NULL: none */
-    const char *name; /* in SQL */
-    bool in_store, attached;
-};
-
 struct lq_query {
     struct lq_db *db;
-    struct lq_scope scope;             /* texts borrowed from the caller, who keeps them */
-    char *local_folder, *store_folder; /* that the files are listed from; NULL: none */
+    struct lq_scope scope;         /* texts borrowed from the caller, who keeps them */
+    char *local_root, *store_root; /* .lq/logs and the store; NULL: not in the scope */
+    char *store_folder;            /* the part of the store that is in the scope */
     struct lq_file_list files;
-    uint64_t stamp;                   /* of the files as they were listed */
-    int n_shares;                     /* users beside the first */
-    bool shut;                        /* files and network are out of reach now */
-    struct lq_query_index indexes[2]; /* of the local runs, of the store */
-    bool global_refs;                 /* runs are called ns/proj@host:5 here, not 5 */
-    int64_t n_runs;
+    struct lq_file_source file_source; /* over them */
+    int64_t stamps[2];                 /* of the local files and the store's as they were listed */
+    int n_shares;                      /* users beside the first */
+    bool shut;                         /* files and network are out of reach now */
+    struct lq_index indexes[2];        /* of the local runs, of the store */
+    bool global_refs;                  /* runs are called ns/proj@host:5 here, not 5 */
+    int64_t n_runs, n_direct_runs;     /* of these, in files that no index holds */
     struct lq_definition *definitions; /* of sql/, in their order; made when first needed */
     size_t n_definitions;
-    size_t next_file;        /* of the list, handed out next */
     struct lq_spill *events; /* of a log that was parsed directly */
     int64_t event_id;        /* of them, handed out last */
-    struct lq_source source; /* over the files, or over the events */
+    struct lq_source source; /* over them */
 };
 
 /*

@@ -56,11 +56,15 @@ char *lq_schema_sql(const char *path, bool store)
     lq_buf_adds(&sql, store ? "lq_escape(namespace) || '/' || lq_escape(project) || '@' || "
                               "lq_escape(hostname) || ':' || run_id"
                             : "run_id::VARCHAR");
-    lq_buf_addf(&sql, " AS ref, *, '%s' AS place\nFROM (", store ? "store" : "local");
+    lq_buf_addf(&sql, " AS ref, concat(file, '#', run_uid) AS run_key, *, '%s' AS place\nFROM (",
+                store ? "store" : "local");
     lq_columns_add_select(&sql, true);
     lq_buf_adds(&sql, ")\nWHERE event_id IS NULL AND (run_uid IS NOT NULL OR run_id IS NOT NULL)\n"
                       "QUALIFY row_number() OVER (PARTITION BY coalesce(run_uid, file) ORDER BY "
-                      "file) = 1;\n\nCREATE TEMP VIEW lq_event_rows AS\nSELECT * FROM (");
+                      "file) = 1;\n\nCREATE TEMP VIEW lq_event_rows AS\n"
+                      "SELECT concat(file, '#', run_uid) AS run_key, ");
+    lq_columns_add_event_names(&sql, "");
+    lq_buf_adds(&sql, "\nFROM (");
     lq_columns_add_select(&sql, true);
     lq_buf_adds(&sql, ")\nWHERE event_id IS NOT NULL;\n\n");
     lq_buf_adds(&sql, lq_sql_views);

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: MIT */
+/* lq_run_rows and lq_event_rows: indexes and files under one roof. */
+#include "query/relations.h"
+#include "base/alloc.h"
+#include "base/file.h"
+#include "query/columns.h"
+
+/* Run keys of the local index, of that of the store and of files that are read directly are apart. */
+#define KEYS_EACH (INT64_C(1) << 40)
+#define DIRECT_KEYS (2 * KEYS_EACH)
+
+/* ---- filters ---- */
+
+static const struct {
+    const char *name, *type, *condition;
+} filters[] = {
+    { "namespace", "VARCHAR", "namespace = %s" },  { "project", "VARCHAR", "project = %s" },
+    { "hostname", "VARCHAR", "hostname = %s" },    { "source", "VARCHAR", "source_type = %s" },
+    { "name", "VARCHAR", "source_name = %s" },     { "since", "TIMESTAMPTZ", "started_at >= %s" },
+    { "until", "TIMESTAMPTZ", "started_at < %s" },
+};
+
+static struct lq_value time_or_null(int64_t time)
+{
+    return time ? lq_value_time(time) : (struct lq_value){ .kind = LQ_VALUE_NULL };
+}
+
+/* The values of a scope, in the order of `filters`. */
+static void filter_values(const struct lq_scope *scope, struct lq_value values[])
+{
+    const struct lq_value all[LQ_COUNT(filters)] = {
+        lq_value_text(scope->namespace_), lq_value_text(scope->project),
+        lq_value_text(scope->hostname),   lq_value_text(scope->source),
+        lq_value_text(scope->name),       time_or_null(scope->since),
+        time_or_null(scope->until),
+    };
+
+    memcpy(values, all, sizeof all);
+}
+
+/* Bind the values and put them into the variable lq_filter: a view takes no parameters, and so a value is
+ * never part of its text. */
+static enum lq_status set_filters(struct lq_query *query, struct lq_error *err)
+{
+    LQ_CLEANUP(lq_buf_release) struct lq_buf sql = LQ_BUF_INIT;
+    struct lq_value values[LQ_COUNT(filters)];
+    bool any = false;
+
+    filter_values(&query->scope, values);
+    lq_buf_adds(&sql, "CREATE OR REPLACE TEMP TABLE lq_filter AS SELECT ");
+    for (size_t i = 0; i < LQ_COUNT(filters); i++) {
+        lq_buf_addf(&sql, "%s$%zu::%s AS \"%s\"", i ? ", " : "", i + 1, filters[i].type,
+                    filters[i].name);
+        any |= values[i].kind != LQ_VALUE_NULL;
+    }
+    if (!any)
+        return LQ_OK;
+    LQ_TRY(lq_db_exec(query->db, lq_buf_text(&sql), values, LQ_COUNT(filters), err));
+    return lq_db_script(query->db, "SET VARIABLE lq_filter = (SELECT f FROM lq_filter f)", err);
+}
+
+/* Append " AND …" for each filter that is set. */
+static void add_filters(struct lq_buf *sql, const struct lq_query *query)
+{
+    struct lq_value values[LQ_COUNT(filters)];
+
+    filter_values(&query->scope, values);
+    for (size_t i = 0; i < LQ_COUNT(filters); i++) {
+        const char *condition = filters[i].condition, *at = strstr(condition, "%s");
+
+        if (values[i].kind == LQ_VALUE_NULL)
+            continue;
+        lq_buf_addf(sql, " AND %.*sgetvariable('lq_filter').\"%s\"", (int)(at - condition),
+                    condition, filters[i].name);
+    }
+}
+
+static bool has_filters(const struct lq_query *query)
+{
+    LQ_CLEANUP(lq_buf_release) struct lq_buf sql = LQ_BUF_INIT;
+
+    add_filters(&sql, query);
+    return sql.len > 0;
+}
+
+/* ---- files that no index holds ---- */
+
+size_t lq_relations_count_direct(const struct lq_query *query, bool in_store)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < query->files.count; i++)
+        count += query->files.files[i].in_store == in_store && !query->files.files[i].indexed;
+    return count;
+}
+
+static size_t count_all_direct(const struct lq_query *query)
+{
+    return lq_relations_count_direct(query, false) + lq_relations_count_direct(query, true);
+}
+
+/* Read their runs, each as often as it lies there. */
+static enum lq_status load_direct_runs(struct lq_query *query, struct lq_error *err)
+{
+    LQ_CLEANUP(lq_buf_release) struct lq_buf sql = LQ_BUF_INIT;
+
+    lq_buf_adds(&sql, "CREATE OR REPLACE TEMP TABLE lq_direct AS "
+                      "SELECT path, in_store FROM lq_file_rows() WHERE NOT indexed;"
+                      "SET VARIABLE lq_paths = (SELECT list(path ORDER BY path) FROM lq_direct)");
+    LQ_TRY(lq_db_script(query->db, lq_buf_text(&sql), err));
+    lq_buf_clear(&sql);
+    lq_buf_addf(&sql,
+                "CREATE OR REPLACE TEMP TABLE lq_direct_runs AS "
+                "SELECT %s AS ref, row_number() OVER () + %lld AS run_key, r.*, "
+                "if(d.in_store, 'store', 'local') AS place FROM (SELECT * FROM (",
+                query->global_refs ? LQ_SQL_GLOBAL_REF : "run_id::VARCHAR", (long long)DIRECT_KEYS);
+    lq_columns_add_select(&sql, count_all_direct(query) > 0);
+    lq_buf_adds(&sql, ") WHERE event_id IS NULL AND (run_uid IS NOT NULL OR run_id IS NOT NULL)");
+    add_filters(&sql, query);
+    lq_buf_adds(&sql, ") r JOIN lq_direct d ON d.path = r.file");
+    return lq_db_script(query->db, lq_buf_text(&sql), err);
+}
+
+/* Those of them that count are known: let events be read from their files only. */
+static enum lq_status narrow_direct(struct lq_query *query, struct lq_error *err)
+{
+    LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
+    bool more;
+
+    LQ_TRY(lq_db_script(query->db,
+                        "SET VARIABLE lq_paths = "
+                        "(SELECT list(DISTINCT file ORDER BY file) FROM lq_direct_runs)",
+                        err));
+    LQ_TRY(lq_db_query(query->db, LQ_DB_ANY, "SELECT count(*) FROM lq_direct_runs", NULL, 0, &rows,
+                       err));
+    LQ_TRY(lq_rows_next(rows, &more, err));
+    query->n_direct_runs = lq_rows_get_int(rows, 0);
+    return LQ_OK;
+}
+
+/* A SELECT of their events with the key of the run; those of other runs find none. */
+static void add_direct_events(struct lq_buf *sql, const struct lq_query *query)
+{
+    lq_buf_adds(sql, "SELECT r.run_key, ");
+    lq_columns_add_event_names(sql, "e.");
+    lq_buf_adds(sql, " FROM (");
+    lq_columns_add_select(sql, query->n_direct_runs > 0);
+    lq_buf_adds(sql, ") e JOIN lq_direct_runs r ON r.file = e.file AND "
+                     "r.run_uid IS NOT DISTINCT FROM e.run_uid WHERE e.event_id IS NOT NULL");
+}
+
+/* ---- indexes ---- */
+
+static void add_key(struct lq_buf *sql, const struct lq_index *index)
+{
+    if (index->in_store)
+        lq_buf_addf(sql, "run_no + %lld AS run_key", (long long)KEYS_EACH);
+    else
+        lq_buf_adds(sql, "run_no::BIGINT AS run_key");
+}
+
+/* The path of a run's file. */
+static void add_file(struct lq_buf *sql, const struct lq_query *query, const struct lq_index *index)
+{
+    LQ_CLEANUP(lq_free) char *folder =
+        lq_path_join(index->in_store ? query->store_root : query->local_root, "");
+
+    lq_db_add_literal(sql, folder);
+    lq_buf_adds(sql, " || file");
+}
+
+/* Append " WHERE …": the rows of the scope. */
+static void add_scope(struct lq_buf *sql, const struct lq_query *query,
+                      const struct lq_index *index)
+{
+    lq_buf_adds(sql, " WHERE true");
+    if (index->listed)
+        lq_buf_addf(sql, " AND file_no IN (SELECT file_no FROM %s)", index->listed);
+    add_filters(sql, query);
+}
+
+static void add_index_runs(struct lq_buf *sql, const struct lq_query *query,
+                           const struct lq_index *index, bool copies)
+{
+    lq_buf_addf(sql, "SELECT %s AS ref, ", query->global_refs ? "global_ref" : "run_id::VARCHAR");
+    add_key(sql, index);
+    lq_buf_adds(sql, ", ");
+    lq_columns_add_run_row(sql);
+    lq_buf_adds(sql, ", ");
+    add_file(sql, query, index);
+    lq_buf_addf(sql, " AS file, '%s' AS place FROM %s.runs", index->in_store ? "store" : "local",
+                index->name);
+    add_scope(sql, query, index);
+    if (copies)
+        lq_buf_addf(sql, " AND run_no + %lld NOT IN (FROM lq_copies)",
+                    (long long)(index->in_store ? KEYS_EACH : 0));
+}
+
+/* ---- each run once ---- */
+
+/* Whether a run may lie in several places. Within one file it does not, nor within an index that says so. */
+static bool may_have_copies(const struct lq_query *query)
+{
+    size_t n_places = count_all_direct(query);
+
+    for (size_t i = 0; i < LQ_COUNT(query->indexes); i++) {
+        if (query->indexes[i].attached)
+            n_places += query->indexes[i].n_copies > 0 ? 2 : 1;
+    }
+    return n_places > 1;
+}
+
+/* Append a SELECT of what tells the runs of all places apart, and which of two counts. */
+static void add_identities(struct lq_buf *sql, const struct lq_query *query)
+{
+    /* A file without run_uid was not written by this lq: its path stands in. */
+    lq_buf_adds(sql, "SELECT run_key, coalesce(run_uid, file) AS id, place, file "
+                     "FROM lq_direct_runs");
+    for (size_t i = 0; i < LQ_COUNT(query->indexes); i++) {
+        const struct lq_index *index = &query->indexes[i];
+
+        if (!index->attached)
+            continue;
+        lq_buf_adds(sql, " UNION ALL SELECT ");
+        add_key(sql, index);
+        lq_buf_adds(sql, ", coalesce(run_uid, ");
+        add_file(sql, query, index);
+        lq_buf_addf(sql, ") AS id, '%s' AS place, ", index->in_store ? "store" : "local");
+        add_file(sql, query, index);
+        lq_buf_addf(sql, " AS file FROM %s.runs", index->name);
+        add_scope(sql, query, index);
+    }
+}
+
+/* Make lq_copies, the keys of the runs that do not count: local ones stay, then the first by path. */
+static enum lq_status find_copies(struct lq_query *query, bool *any, struct lq_error *err)
+{
+    LQ_CLEANUP(lq_buf_release) struct lq_buf sql = LQ_BUF_INIT;
+    LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
+
+    *any = false;
+    if (!may_have_copies(query))
+        return LQ_OK;
+    lq_buf_adds(&sql, "CREATE OR REPLACE TEMP TABLE lq_copies AS WITH all_runs AS MATERIALIZED (");
+    add_identities(&sql, query);
+    lq_buf_adds(&sql, "), twice AS (SELECT id FROM all_runs GROUP BY id HAVING count(*) > 1) "
+                      "SELECT run_key FROM (SELECT * FROM all_runs SEMI JOIN twice USING (id)) "
+                      "QUALIFY row_number() OVER (PARTITION BY id ORDER BY place, file, run_key) > "
+                      "1");
+    LQ_TRY(lq_db_script(query->db, lq_buf_text(&sql), err));
+    LQ_TRY(
+        lq_db_query(query->db, LQ_DB_ANY, "SELECT 1 FROM lq_copies LIMIT 1", NULL, 0, &rows, err));
+    *any = !lq_rows_is_empty(rows);
+    lq_rows_free(&rows);
+    return *any ? lq_db_script(query->db,
+                               "DELETE FROM lq_direct_runs WHERE run_key IN (FROM lq_copies)", err)
+                : LQ_OK;
+}
+
+/* ---- both relations ---- */
+
+static enum lq_status add_run_rows(struct lq_query *query, bool copies, struct lq_error *err)
+{
+    LQ_CLEANUP(lq_buf_release) struct lq_buf sql = LQ_BUF_INIT;
+    const char *before = "";
+
+    lq_buf_adds(&sql, "CREATE OR REPLACE TEMP VIEW lq_run_rows AS ");
+    for (size_t i = 0; i < LQ_COUNT(query->indexes); i++) {
+        if (!query->indexes[i].attached)
+            continue;
+        lq_buf_adds(&sql, before);
+        add_index_runs(&sql, query, &query->indexes[i], copies);
+        before = " UNION ALL ";
+    }
+    if (query->n_direct_runs > 0 || !*before)
+        lq_buf_addf(&sql, "%sFROM lq_direct_runs", before);
+    return lq_db_script(query->db, lq_buf_text(&sql), err);
+}
+
+static enum lq_status add_event_rows(struct lq_query *query, struct lq_error *err)
+{
+    LQ_CLEANUP(lq_buf_release) struct lq_buf sql = LQ_BUF_INIT;
+    const char *before = "";
+    const bool any = query->n_direct_runs > 0;
+
+    if (any && query->scope.resident) {
+        lq_buf_adds(&sql, "CREATE OR REPLACE TEMP TABLE lq_direct_events AS ");
+        add_direct_events(&sql, query);
+        lq_buf_adds(&sql, ";");
+    }
+    lq_buf_adds(&sql, "CREATE OR REPLACE TEMP VIEW lq_event_rows AS ");
+    for (size_t i = 0; i < LQ_COUNT(query->indexes); i++) {
+        const struct lq_index *index = &query->indexes[i];
+
+        if (!index->attached)
+            continue;
+        lq_buf_addf(&sql, "%sSELECT ", before);
+        add_key(&sql, index);
+        lq_buf_adds(&sql, ", ");
+        lq_columns_add_event_names(&sql, "");
+        lq_buf_addf(&sql, " FROM %s.events", index->name);
+        before = " UNION ALL ";
+    }
+    if (any || !*before) {
+        lq_buf_adds(&sql, before);
+        if (any && query->scope.resident)
+            lq_buf_adds(&sql, "FROM lq_direct_events");
+        else
+            add_direct_events(&sql, query);
+    }
+    return lq_db_script(query->db, lq_buf_text(&sql), err);
+}
+
+/* How many runs there are; an index that is all of it knows. */
+static enum lq_status count_runs(struct lq_query *query, struct lq_error *err)
+{
+    const struct lq_index *one =
+        query->indexes[0].attached ? &query->indexes[0] : &query->indexes[1];
+    LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
+    bool more;
+
+    if (one->attached && query->n_direct_runs == 0 && one->n_copies == 0 && !one->listed &&
+        !has_filters(query) && !(query->indexes[0].attached && query->indexes[1].attached)) {
+        query->n_runs = one->n_runs;
+        return LQ_OK;
+    }
+    LQ_TRY(
+        lq_db_query(query->db, LQ_DB_ANY, "SELECT count(*) FROM lq_run_rows", NULL, 0, &rows, err));
+    LQ_TRY(lq_rows_next(rows, &more, err));
+    query->n_runs = lq_rows_get_int(rows, 0);
+    return LQ_OK;
+}
+
+enum lq_status lq_relations_load(struct lq_query *query, struct lq_error *err)
+{
+    const bool any_index = query->indexes[0].attached || query->indexes[1].attached;
+    const bool any_direct = count_all_direct(query) > 0;
+    bool copies;
+
+    LQ_TRY(set_filters(query, err));
+    if (any_direct || !any_index || may_have_copies(query))
+        LQ_TRY(load_direct_runs(query, err));
+    LQ_TRY(find_copies(query, &copies, err));
+    query->n_direct_runs = 0;
+    if (any_direct)
+        LQ_TRY(narrow_direct(query, err));
+    LQ_TRY(add_run_rows(query, copies, err));
+    LQ_TRY(add_event_rows(query, err));
+    return count_runs(query, err);
+}
