@@ -19,6 +19,8 @@ struct lq_config {
     bool redact;            /* take secrets out of what is stored */
     char **redact_patterns; /* further ones, NULL-terminated (lq/redact.h), or NULL */
     char *sync_destination; /* as written; "~/" is not yet expanded */
+    char *sync_mode;        /* auto, copy or symlink; NULL: auto */
+    bool sync_include_raw;
     char *sync_hostname;
 };
 

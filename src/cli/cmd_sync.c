@@ -3,84 +3,228 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "cli/cli.h"
+#include "cli/progress.h"
 #include "cli/size.h"
-#include <lq/sync.h>
+#include "cli/sync_report.h"
 #include <stdio.h>
 #include <unistd.h>
 
 struct sync_args {
-    bool dry_run;
-    const char *destination;
+    bool dry_run, status, verify, deep, force, soft, hard, raw, quiet, verbose, json;
+    int64_t jobs;
+    const char *mode, *destination;
 };
 
 static const struct lq_opt sync_opts[] = {
     LQ_OPT(struct sync_args, dry_run, 'n', "dry-run", NULL, "print the plan, change nothing"),
+    LQ_OPT(struct sync_args, status, 0, "status", NULL, "say how things stand, change nothing"),
+    LQ_OPT(struct sync_args, verify, 0, "verify", NULL,
+           "compare names and sizes of all that is there, and repair it"),
+    LQ_OPT(struct sync_args, deep, 0, "deep", NULL, "with --verify: compare every byte"),
+    LQ_OPT(struct sync_args, force, 0, "force", NULL,
+           "list what is there, rather than believe what is remembered"),
+    LQ_OPT_CHOICE(struct sync_args, mode, 0, "mode", "MODE",
+                  "auto (link, else copy), copy, symlink; sync.mode by default", "auto", "copy",
+                  "symlink"),
+    LQ_OPT(struct sync_args, soft, 0, "soft", NULL, "--mode symlink"),
+    LQ_OPT(struct sync_args, hard, 0, "hard", NULL, "--mode copy"),
+    LQ_OPT(struct sync_args, raw, 0, "raw", NULL, "raw logs too, as with sync.include_raw"),
+    LQ_OPT(struct sync_args, jobs, 'j', "jobs", "N", "bring N files at once"),
+    LQ_OPT(struct sync_args, quiet, 'q', "quiet", NULL, "say nothing but what went wrong"),
+    LQ_OPT(struct sync_args, verbose, 'v', "verbose", NULL, "name each file"),
+    LQ_OPT(struct sync_args, json, 0, "json", NULL, "print one JSON object"),
     LQ_ARG(struct sync_args, destination, "destination", "a folder; sync.destination by default"),
     LQ_OPT_END,
 };
 
-static void say_runs(const char *what, size_t n_runs, int64_t n_bytes, const char *destination)
+/* ---- options ---- */
+
+static enum lq_status check_args(const struct sync_args *args, struct lq_error *err)
+{
+    const struct {
+        bool bad;
+        const char *text;
+    } rules[] = {
+        { args->deep && !args->verify, "--deep goes with --verify" },
+        { args->soft + args->hard + (args->mode != NULL) > 1,
+          "--mode, --soft and --hard exclude each other" },
+        { args->status && (args->dry_run || args->verify || args->force),
+          "--status excludes --dry-run, --verify and --force" },
+        { args->verify && args->force, "--verify and --force exclude each other" },
+        { args->quiet && args->verbose, "--quiet and --verbose exclude each other" },
+        { args->jobs > 1000, "--jobs needs a number up to 1000" },
+    };
+
+    for (size_t i = 0; i < LQ_COUNT(rules); i++)
+        if (rules[i].bad)
+            return lq_error_set(err, LQ_USAGE, "%s", rules[i].text);
+    return LQ_OK;
+}
+
+static void on_progress(void *ctx, const struct lq_sync_progress *progress)
+{
+    lq_progress_show(ctx, progress->n_done, progress->n_files, progress->n_done_bytes,
+                     progress->n_bytes);
+}
+
+static enum lq_status make_opts(const struct lq_cli *cli, const struct sync_args *args,
+                                struct lq_progress_line *line, struct lq_sync_opts *opts,
+                                struct lq_error *err)
+{
+    const struct lq_config *config = &cli->project.config;
+    const char *mode = args->soft ? "symlink" : args->hard ? "copy" : args->mode;
+
+    *opts = (struct lq_sync_opts){
+        .now = lq_time_now(),
+        .threads = (int)args->jobs,
+        .include_raw = args->raw || config->sync_include_raw,
+        .force = args->force,
+        .verify = args->verify,
+        .deep = args->deep,
+        .dry_run = args->dry_run,
+        .environment = environ,
+        .progress = args->quiet ? NULL : on_progress,
+        .ctx = line,
+    };
+    if (!lq_sync_mode_parse(mode ? mode : config->sync_mode, &opts->mode))
+        return lq_error_set(err, LQ_USAGE, "--mode needs auto, copy or symlink, not '%s'", mode);
+    return LQ_OK;
+}
+
+/* ---- what is said ---- */
+
+/* "3 runs and 2 raw logs (1.2 MB)" */
+static void add_amount(struct lq_buf *text, size_t n_runs, size_t n_raw, int64_t n_bytes)
 {
     char size[LQ_SIZE_TEXT_BYTES];
 
     lq_size_format(n_bytes, size);
-    lq_say("%s %zu %s (%s) to '%s'", what, n_runs, n_runs == 1 ? "run" : "runs", size, destination);
+    if (n_runs > 0 || n_raw == 0)
+        lq_buf_addf(text, "%zu %s", n_runs, n_runs == 1 ? "run" : "runs");
+    if (n_raw > 0)
+        lq_buf_addf(text, "%s%zu raw %s", n_runs > 0 ? " and " : "", n_raw,
+                    n_raw == 1 ? "log" : "logs");
+    lq_buf_addf(text, " (%s)", size);
 }
 
-static void print_plan(FILE *out, const struct lq_sync_plan *plan)
+static void print_dry_run(FILE *out, const struct lq_sync_plan *plan, bool verbose)
 {
-    LQ_CLEANUP(lq_buf_release) struct lq_buf line = LQ_BUF_INIT;
+    LQ_CLEANUP(lq_buf_release) struct lq_buf text = LQ_BUF_INIT;
     struct lq_sync_counts counts;
 
     lq_sync_plan_counts(plan, &counts);
-    for (size_t i = 0; i < counts.n_files; i++) {
-        lq_buf_clear(&line);
-        lq_text_add_visible(&line, lq_str_of(lq_sync_plan_file(plan, i)->remote_path), false);
-        fprintf(out, "%s\n", lq_buf_text(&line));
-    }
-    fflush(out);
-    say_runs("would sync", counts.n_files, counts.n_bytes, lq_sync_plan_destination(plan));
+    if (verbose)
+        lq_sync_print_files(out, plan);
+    add_amount(&text, counts.n_files - counts.n_raw, counts.n_raw, counts.n_bytes);
+    lq_buf_adds(&text, " to '");
+    lq_text_add_visible(&text, lq_str_of(lq_sync_plan_destination(plan)), false);
+    fprintf(out, "would sync %s'\n", lq_buf_text(&text));
 }
 
-static enum lq_status apply(struct lq_sync_plan *plan, struct lq_error *err)
+static void say_extras(const struct lq_sync_plan *plan)
 {
+    const size_t n = lq_sync_plan_extra_count(plan);
+
+    if (n > 0)
+        lq_say("%zu %s of this project and host %s only at '%s'", n, n == 1 ? "file" : "files",
+               n == 1 ? "is" : "are", lq_sync_plan_destination(plan));
+}
+
+static void say_result(const struct lq_sync_plan *plan, const struct lq_sync_opts *opts)
+{
+    LQ_CLEANUP(lq_buf_release) struct lq_buf text = LQ_BUF_INIT;
     const char *destination = lq_sync_plan_destination(plan);
     struct lq_sync_counts counts;
-    enum lq_status status = lq_sync_apply(plan, &counts, err);
 
-    /* A single failure stands in `err` already. */
+    lq_sync_plan_counts(plan, &counts);
+    add_amount(&text, counts.n_copied - counts.n_copied_raw, counts.n_copied_raw,
+               counts.n_copied_bytes);
+    if (opts->verify)
+        lq_say("verified %zu %s at '%s'%s", counts.n_verified,
+               counts.n_verified == 1 ? "file" : "files", destination,
+               counts.n_files == 0 ? ": all as they should be" : "");
+    if (counts.n_copied > 0)
+        lq_say("synced %s to '%s'", lq_buf_text(&text), destination);
+    if (counts.n_present > 0)
+        lq_say("found %zu already at '%s'", counts.n_present, destination);
+    if (counts.n_files == 0 && !opts->verify)
+        lq_say("nothing new for '%s'", destination);
+    say_extras(plan);
+}
+
+static void say_skipped(const struct lq_sync_plan *plan)
+{
+    for (size_t i = 0; i < lq_sync_plan_skip_count(plan); i++) {
+        const struct lq_sync_skip *skip = lq_sync_plan_skip(plan, i);
+
+        lq_say("skipped '.lq/logs/%s': %s", skip->path, skip->reason);
+    }
+}
+
+/* A single failure is told as the command's own. */
+static void say_failures(const struct lq_sync_plan *plan)
+{
+    struct lq_sync_counts counts;
+
+    lq_sync_plan_counts(plan, &counts);
     for (size_t i = 0; counts.n_failed > 1 && i < counts.n_files; i++)
         if (lq_sync_plan_file(plan, i)->error)
             lq_say("%s", lq_sync_plan_file(plan, i)->error);
-    if (counts.n_copied > 0)
-        say_runs("synced", counts.n_copied, counts.n_copied_bytes, destination);
-    if (counts.n_present > 0)
-        lq_say("found %zu already at '%s'", counts.n_present, destination);
-    if (counts.n_files == 0)
-        lq_say("nothing new for '%s'", destination);
+}
+
+/* ---- the command ---- */
+
+static enum lq_status apply(struct lq_cli *cli, struct lq_sync_plan *plan,
+                            const struct sync_args *args, const struct lq_sync_opts *opts,
+                            struct lq_error *err)
+{
+    enum lq_status status;
+
+    if (args->dry_run) {
+        if (!args->json)
+            print_dry_run(cli->out, plan, args->verbose);
+        return LQ_OK;
+    }
+    status = lq_sync_apply(plan, NULL, err);
+    lq_progress_end(opts->ctx);
+    if (args->verbose && !args->json)
+        lq_sync_print_files(cli->out, plan);
+    say_failures(plan);
+    if (!args->quiet)
+        say_result(plan, opts);
     return status;
 }
 
 static enum lq_status sync_main(struct lq_cli *cli, const void *argp, struct lq_error *err)
 {
     const struct sync_args *args = argp;
-    const struct lq_sync_opts opts = { .now = lq_time_now(), .environment = environ };
     LQ_CLEANUP(lq_free) char *given =
         args->destination ? lq_cli_expand_home(args->destination) : NULL;
+    const char *destination = given ? given : cli->store;
     LQ_CLEANUP(lq_store_close) struct lq_store *store = NULL;
     LQ_CLEANUP(lq_sync_plan_free) struct lq_sync_plan *plan = NULL;
+    struct lq_progress_line line = { 0 };
+    struct lq_error problem = { 0 };
+    struct lq_sync_opts opts;
+    enum lq_status status;
 
+    LQ_TRY(check_args(args, err));
+    LQ_TRY(make_opts(cli, args, &line, &opts, err));
     LQ_TRY(lq_store_open(&store, &cli->project, err));
-    LQ_TRY(lq_sync_plan_new(&plan, store, given ? given : cli->store, &opts, err));
-    for (size_t i = 0; i < lq_sync_plan_skip_count(plan); i++) {
-        const struct lq_sync_skip *skip = lq_sync_plan_skip(plan, i);
-
-        lq_say("skipped '.lq/logs/%s': %s", skip->path, skip->reason);
+    if (args->status)
+        return lq_sync_print_status(cli->out, store, destination, &opts, args->json, err);
+    lq_progress_begin(&line);
+    status = lq_sync_plan_new(&plan, store, destination, &opts, &problem);
+    if (status == LQ_OK) {
+        say_skipped(plan);
+        status = apply(cli, plan, args, &opts, &problem);
     }
-    if (!args->dry_run)
-        return apply(plan, err);
-    print_plan(cli->out, plan);
-    return LQ_OK;
+    if (args->json)
+        lq_sync_print_json(cli->out, plan, destination, &opts,
+                           status == LQ_OK ? NULL : problem.message);
+    if (status != LQ_OK && err)
+        *err = problem;
+    return status;
 }
 
 const struct lq_command lq_cmd_sync = {

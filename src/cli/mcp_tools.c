@@ -2,10 +2,12 @@
 /* The tools: each is a command of lq, its parameters are options, its rows are the answer. */
 #include "base/text.h"
 #include "cli/mcp.h"
+#include "cli/sync_report.h"
 #include <lq/store.h>
 #include <lq/sync.h>
 #include <signal.h>
 #include <time.h>
+#include <unistd.h>
 
 /* ---- the tables ---- */
 
@@ -96,7 +98,7 @@ static const struct param no_params[] = { NO_PARAM };
 
 static enum lq_status sync_status_main(struct lq_cli *cli, const void *args, struct lq_error *err);
 static const struct lq_opt no_opts[] = { LQ_OPT_END };
-/* What `lq sync` would do, in one row. */
+/* What `lq sync --status` tells, in one row. */
 static const struct lq_command sync_status_command = {
     .name = "sync_status",
     .needs = LQ_NEEDS_PROJECT,
@@ -139,7 +141,8 @@ static const struct tool {
       "Ask in SQL about runs (view lq_runs) and events (view lq_events). Nothing can be written, no "
       "file and no network be reached.",
       query_params, "rows", .closed = true },
-    { "sync_status", NULL, &sync_status_command, "Tell which runs the central store still lacks.",
+    { "sync_status", NULL, &sync_status_command,
+      "Tell of each destination of sync what is there, what it still lacks, and what failed.",
       no_params, "sync", .one = true },
     { "info", "info", NULL, "Show all that is known of one run.", info_params, "run", .one = true,
       .hidden = true },
@@ -463,20 +466,23 @@ void lq_mcp_await_warm_up(struct lq_mcp *mcp)
 
 static enum lq_status sync_status_main(struct lq_cli *cli, const void *args, struct lq_error *err)
 {
+    const struct lq_sync_opts opts = { .environment = environ };
     LQ_CLEANUP(lq_store_close) struct lq_store *store = NULL;
-    LQ_CLEANUP(lq_sync_plan_free) struct lq_sync_plan *plan = NULL;
-    LQ_CLEANUP(lq_buf_release) struct lq_buf line = LQ_BUF_INIT;
-    struct lq_sync_counts counts;
+    LQ_CLEANUP(lq_free) char *text = NULL;
+    size_t len = 0;
+    FILE *out;
+    enum lq_status status;
 
     LQ_TRY(lq_store_open(&store, &cli->project, err));
-    LQ_TRY(lq_sync_plan_new(&plan, store, cli->store, NULL, err));
-    lq_sync_plan_counts(plan, &counts);
-    lq_buf_adds(&line, "{\"destination\":");
-    lq_out_add_json(&line, lq_str_of(lq_sync_plan_destination(plan)));
-    lq_buf_addf(&line, ",\"pending_runs\":%zu,\"pending_bytes\":%lld}\n", counts.n_files,
-                (long long)counts.n_bytes);
-    fputs(lq_buf_text(&line), cli->out);
-    return LQ_OK;
+    out = open_memstream(&text, &len);
+    status = lq_sync_print_status(out, store, cli->store, &opts, true, err);
+    fclose(out);
+    /* An answer is a line. */
+    for (size_t i = 0; i + 1 < len; i++)
+        if (text[i] == '\n')
+            text[i] = ' ';
+    fwrite(text, 1, len, cli->out);
+    return status;
 }
 
 /* ---- the methods ---- */

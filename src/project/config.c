@@ -94,6 +94,16 @@ static bool is_env_byte(char byte)
            (byte >= '0' && byte <= '9');
 }
 
+static const char *mode_problem(struct lq_str value)
+{
+    static const char *const modes[] = { "auto", "copy", "symlink" };
+
+    for (size_t i = 0; i < LQ_COUNT(modes); i++)
+        if (lq_str_eq(value, lq_str_of(modes[i])))
+            return NULL;
+    return "must be auto, copy or symlink";
+}
+
 /* The '*' alone would record every secret of the environment. */
 static const char *env_name_problem(struct lq_str value)
 {
@@ -124,6 +134,8 @@ static const struct key {
     { "capture", "redact", KIND_PATTERNS, offsetof(struct lq_config, redact_patterns), NULL },
     { "sync", "destination", KIND_TEXT, offsetof(struct lq_config, sync_destination),
       destination_problem },
+    { "sync", "mode", KIND_TEXT, offsetof(struct lq_config, sync_mode), mode_problem },
+    { "sync", "include_raw", KIND_BOOL, offsetof(struct lq_config, sync_include_raw), NULL },
     { "sync", "hostname", KIND_TEXT, offsetof(struct lq_config, sync_hostname),
       lq_identity_problem },
 };
@@ -415,6 +427,7 @@ void lq_config_release(struct lq_config *config)
     free_names(&config->capture_env);
     free_names(&config->redact_patterns);
     free(config->sync_destination);
+    free(config->sync_mode);
     free(config->sync_hostname);
     *config = (struct lq_config){ 0 };
 }

@@ -140,6 +140,8 @@ static bool differs_only_in(const struct lq_config *before, const struct lq_conf
            same_names(after->capture_env, before->capture_env) &&
            after->keep_raw == before->keep_raw &&
            same_text(after->sync_destination, before->sync_destination) &&
+           same_text(after->sync_mode, before->sync_mode) &&
+           after->sync_include_raw == before->sync_include_raw &&
            same_text(after->sync_hostname, before->sync_hostname);
 }
 

@@ -31,8 +31,13 @@ struct lq_state {
  * file         published run files, path below logs/, and what their place in a store follows from
  * bad_file     files below logs/ that are no runs, as found at that size and time
  * destination  where runs were synced to: `place` identifies it (a real path); `file_system` tells
- *              whether the same one is still mounted there; `naming`: how names are taken there
- * synced       a file (path below logs/) that is at a destination, under the name `remote_path`
+ *              whether the same one is still mounted there; `naming`: how names are taken there;
+ *              `mode` of the last sync that finished; `last_error`: why the last one did not
+ * synced       a file (path below logs/) that is at a destination, under the name `remote_path`;
+ *              `raw_bytes`: size of its raw log there, NULL when that is not there
+ * failed       a file that could not be brought to a destination, and why
+ * scanned      a folder below logs/ that held nothing which was not at the destination, when that was
+ *              its modification time; `with_raw`: raw logs neither
  */
 static const char *const versions[] = {
     "CREATE TABLE IF NOT EXISTS counter (run_id INTEGER NOT NULL);"
@@ -52,6 +57,19 @@ static const char *const versions[] = {
     " synced_at INTEGER NOT NULL, PRIMARY KEY (destination_id, path)) WITHOUT ROWID;",
 
     "ALTER TABLE destination ADD COLUMN naming INTEGER NOT NULL DEFAULT 0;",
+
+    "ALTER TABLE destination ADD COLUMN mode INTEGER;"
+    "ALTER TABLE destination ADD COLUMN last_error TEXT;"
+    "ALTER TABLE destination ADD COLUMN swept_at INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE synced ADD COLUMN raw_bytes INTEGER;"
+    "CREATE TABLE failed ("
+    " destination_id INTEGER NOT NULL REFERENCES destination (id), path TEXT NOT NULL,"
+    " reason TEXT NOT NULL, failed_at INTEGER NOT NULL,"
+    " PRIMARY KEY (destination_id, path)) WITHOUT ROWID;"
+    "CREATE TABLE scanned ("
+    " destination_id INTEGER NOT NULL REFERENCES destination (id), folder TEXT NOT NULL,"
+    " mtime_ns INTEGER NOT NULL, with_raw INTEGER NOT NULL,"
+    " PRIMARY KEY (destination_id, folder)) WITHOUT ROWID;",
 };
 #define SCHEMA_VERSION ((int64_t)LQ_COUNT(versions))
 
@@ -341,6 +359,7 @@ enum lq_status lq_state_forget_file(struct lq_state *state, const char *path, st
 {
     static const char *const statements[] = {
         "DELETE FROM synced WHERE path = ?",
+        "DELETE FROM failed WHERE path = ?",
         "DELETE FROM file WHERE path = ?",
         "DELETE FROM bad_file WHERE path = ?",
     };

@@ -2,42 +2,62 @@
 /* Applying a plan: batches of files staged on threads, made durable, published, recorded. */
 #include "base/alloc.h"
 #include "base/time.h"
+#include "sync/mend.h"
 #include "sync/plan.h"
+#include "sync/pool.h"
 #include "sync/track.h"
-#include <pthread.h>
 #include <stdatomic.h>
 
 /* A batch ends at whichever comes first. What a kill costs is one batch, copied again. */
 #define BATCH_FILES 256
 #define BATCH_US (1 * LQ_US_PER_SECOND)
-#define MAX_THREADS 256
+
+/* What killed processes left at the destination is removed when it is as old as this. */
+#define STALE_US (24 * 3600 * LQ_US_PER_SECOND)
 
 /* The end of a run's uid is random, so no other run has this name. */
 #define RUN8_DIGITS 8
+
+#define PROGRESS_US (LQ_US_PER_SECOND / 20)
 
 struct batch {
     struct lq_sync_plan *plan;
     struct lq_remote *remote;
     struct lq_step *steps;
     size_t n_steps;
+    atomic_bool denied; /* what has a name may not be read */
 
     /* The phase that is running. */
     enum lq_status (*work)(struct batch *batch, struct lq_step *step, struct lq_error *err);
-    int64_t deadline; /* monotonic; no file is begun after it, except the first */
-    atomic_size_t next;
-    atomic_bool denied; /* what has a name may not be read */
+
+    struct lq_sync_progress before; /* of the batches before */
+    atomic_size_t n_done;
+    atomic_llong n_done_bytes;
+    int64_t told_at;
 };
 
-/* ---- one file ---- */
+void lq_step_fail(struct lq_step *step, enum lq_status status, const struct lq_error *err)
+{
+    free(step->error);
+    step->error = lq_strdup(err->message);
+    step->file.error = step->error;
+    step->file.outcome = LQ_SYNC_FAILED;
+    step->status = status;
+}
 
-/* "001_build_143022-89abcdef.parquet"; NULL when that is the step's name already. */
+/* ---- names ---- */
+
+/* "001_build_143022-89abcdef.parquet"; NULL when that is the step's name already, and for a raw log,
+ * whose name follows from its run's. */
 static char *own_name(const struct lq_step *step)
 {
     const struct lq_str suffix = LQ_STR(".parquet");
     const size_t stem = strlen(step->name) - suffix.len;
-    const char *run8 = step->run_uid + strlen(step->run_uid) - RUN8_DIGITS;
-    LQ_CLEANUP(lq_free) char *ending = lq_format("-%s%s", run8, suffix.ptr);
+    LQ_CLEANUP(lq_free) char *ending = NULL;
 
+    if (step->file.is_raw)
+        return NULL;
+    ending = lq_format("-%s%s", step->run_uid + strlen(step->run_uid) - RUN8_DIGITS, suffix.ptr);
     if (lq_str_ends(lq_str_of(step->name), lq_str_of(ending)))
         return NULL;
     return lq_format("%.*s%s", (int)stem, step->name, ending);
@@ -81,27 +101,7 @@ static enum lq_status name_taken(struct batch *batch, struct lq_step *step, stru
     return LQ_OK;
 }
 
-/* Whether what was found out about the file's bytes is what was recorded of them. */
-static enum lq_status check_recorded(const struct lq_step *step, const struct lq_put *found,
-                                     const struct lq_put *recorded, struct lq_error *err)
-{
-    if (found->size_bytes != step->file.size_bytes ||
-        (step->in_state && strcmp(found->sha256, recorded->sha256) != 0))
-        return lq_error_set(err, LQ_CORRUPT, "'.lq/logs/%s' has changed since it was recorded",
-                            step->path);
-    return LQ_OK;
-}
-
-/* The same before anybody can see them. */
-static enum lq_status check_bytes(struct lq_step *step, int fd, struct lq_error *err)
-{
-    struct lq_put found = step->put;
-
-    LQ_TRY(lq_file_sha256(fd, step->path, found.sha256, &found.size_bytes, err));
-    LQ_TRY(check_recorded(step, &found, &step->put, err));
-    step->put = found;
-    return LQ_OK;
-}
+/* ---- one file ---- */
 
 /* Stage under the first name that is free; a copy whose bytes are not those recorded is dropped. */
 static enum lq_status stage_fd(struct batch *batch, struct lq_step *step, int fd,
@@ -112,7 +112,7 @@ static enum lq_status stage_fd(struct batch *batch, struct lq_step *step, int fd
     enum lq_status status;
 
     if (!kind->publish)
-        LQ_TRY(check_bytes(step, fd, err));
+        LQ_TRY(lq_step_check_bytes(step, fd, err));
     while ((status = kind->stage(batch->remote, &step->put, fd, err)) == LQ_EXISTS) {
         if (!step->put.sha256[0])
             LQ_TRY(lq_file_sha256(fd, step->path, step->put.sha256, &step->put.size_bytes, err));
@@ -121,7 +121,7 @@ static enum lq_status stage_fd(struct batch *batch, struct lq_step *step, int fd
             return LQ_OK;
     }
     LQ_TRY(status);
-    status = check_recorded(step, &step->put, &recorded, err);
+    status = lq_step_check_recorded(step, &step->put, &recorded, err);
     if (status != LQ_OK) {
         if (kind->unstage)
             kind->unstage(batch->remote, &step->put);
@@ -131,14 +131,64 @@ static enum lq_status stage_fd(struct batch *batch, struct lq_step *step, int fd
     return status;
 }
 
+/* Link the local file there under the first name that is free, where the mode and the place allow: then
+ * the step is done. A run that state.db does not know has yet to be hashed, which copying does. */
+static enum lq_status link_local(struct batch *batch, struct lq_step *step, struct lq_error *err)
+{
+    const struct lq_sync_plan *plan = batch->plan;
+    const struct lq_remote_kind *kind = plan->kind;
+    const bool raw = step->file.is_raw;
+    bool linked = false;
+    enum lq_status status;
+
+    if (plan->opts.mode != LQ_SYNC_MODE_AUTO || !kind->link || !(step->in_state || raw))
+        return LQ_OK;
+    while ((status = kind->link(batch->remote, &step->put, raw ? plan->raw_fd : plan->logs_fd,
+                                raw ? step->local_path : step->path, &linked, err)) == LQ_EXISTS) {
+        LQ_CLEANUP(lq_close) int fd = -1;
+        struct stat info;
+
+        LQ_TRY(lq_sync_open_local(plan, step, &fd, &info, err));
+        LQ_TRY(lq_step_check_bytes(step, fd, err));
+        LQ_TRY(name_taken(batch, step, err));
+        if (step->file.outcome == LQ_SYNC_PRESENT)
+            return LQ_OK;
+    }
+    if (status == LQ_OK && linked)
+        step->file.outcome = LQ_SYNC_COPIED;
+    return status;
+}
+
+/* The name of a raw log follows from the name that its run got. false: the run is not there. */
+static bool follow_run(struct batch *batch, struct lq_step *step)
+{
+    const struct lq_step *run;
+
+    if (!step->file.is_raw || step->run == LQ_SYNC_NO_RUN)
+        return true;
+    run = &batch->plan->steps[step->run];
+    if (run->file.outcome != LQ_SYNC_COPIED && run->file.outcome != LQ_SYNC_PRESENT)
+        return false;
+    lq_step_move(step, lq_sync_raw_path(run->remote_path));
+    return true;
+}
+
 static enum lq_status stage(struct batch *batch, struct lq_step *step, struct lq_error *err)
 {
     LQ_CLEANUP(lq_close) int fd = -1;
     struct stat info;
 
-    if (batch->plan->place.naming == LQ_NAMING_RUN8 || batch->denied)
+    if (!follow_run(batch, step))
+        return LQ_OK;
+    if (step->file.why == LQ_SYNC_DAMAGED || step->file.why == LQ_SYNC_CONVERT)
+        LQ_TRY(lq_step_mend(batch->plan, batch->remote, step, err));
+    else if (batch->plan->place.naming == LQ_NAMING_RUN8 || batch->denied)
         use_own_name(step);
-    LQ_TRY(lq_sync_open_local(batch->plan->logs_fd, step->path, &fd, &info, err));
+    if (step->file.outcome == LQ_SYNC_PENDING)
+        LQ_TRY(link_local(batch, step, err));
+    if (step->file.outcome != LQ_SYNC_PENDING)
+        return LQ_OK;
+    LQ_TRY(lq_sync_open_local(batch->plan, step, &fd, &info, err));
     return stage_fd(batch, step, fd, err);
 }
 
@@ -147,6 +197,8 @@ static enum lq_status publish(struct batch *batch, struct lq_step *step, struct 
     const struct lq_remote_kind *kind = batch->remote->kind;
     enum lq_status status = LQ_OK;
 
+    if (!follow_run(batch, step))
+        return LQ_OK;
     while (kind->publish && (status = kind->publish(batch->remote, &step->put, err)) == LQ_EXISTS) {
         LQ_TRY(name_taken(batch, step, err));
         if (step->file.outcome == LQ_SYNC_PRESENT) {
@@ -164,57 +216,62 @@ static void fail(struct batch *batch, struct lq_step *step, enum lq_status statu
 {
     if (step->put.staged)
         batch->remote->kind->unstage(batch->remote, &step->put);
-    free(step->error);
-    step->error = lq_strdup(err->message);
-    step->file.error = step->error;
-    step->file.outcome = LQ_SYNC_FAILED;
-    step->status = status;
+    lq_step_fail(step, status, err);
 }
 
 /* ---- a batch ---- */
 
-static void *worker(void *ctx)
+static void tell_progress(void *ctx)
 {
     struct batch *batch = ctx;
+    const struct lq_sync_opts *opts = &batch->plan->opts;
+    struct lq_sync_progress progress = batch->before;
+    const int64_t now = opts->progress ? lq_time_monotonic() : 0;
 
-    for (;;) {
-        const bool late = batch->next > 0 && lq_time_monotonic() > batch->deadline;
-        const size_t i = late ? batch->n_steps : atomic_fetch_add(&batch->next, 1);
-        struct lq_error err = { 0 };
-        enum lq_status status;
+    if (!opts->progress || now - batch->told_at < PROGRESS_US)
+        return;
+    batch->told_at = now;
+    progress.n_done += batch->n_done;
+    progress.n_done_bytes += batch->n_done_bytes;
+    opts->progress(opts->ctx, &progress);
+}
 
-        if (i >= batch->n_steps)
-            return NULL;
-        if (batch->steps[i].file.outcome != LQ_SYNC_PENDING)
-            continue;
-        status = batch->work(batch, &batch->steps[i], &err);
-        if (status != LQ_OK)
-            fail(batch, &batch->steps[i], status, &err);
+static void work(void *ctx, size_t index)
+{
+    struct batch *batch = ctx;
+    struct lq_step *step = &batch->steps[index];
+    struct lq_error err = { 0 };
+    enum lq_status status;
+
+    if (step->file.outcome != LQ_SYNC_PENDING)
+        return;
+    status = batch->work(batch, step, &err);
+    if (status != LQ_OK)
+        fail(batch, step, status, &err);
+    if (batch->work == stage) {
+        batch->n_done++;
+        batch->n_done_bytes += step->file.size_bytes;
     }
 }
 
-/* Do `work` for each pending step of the batch, on this thread and others; after it, the batch ends
+size_t lq_sync_threads(const struct lq_sync_plan *plan, size_t n)
+{
+    const size_t wanted =
+        (size_t)(plan->opts.threads > 0 ? plan->opts.threads : plan->kind->threads);
+    const size_t useful = n / (size_t)plan->kind->files_per_thread;
+
+    return wanted < useful ? wanted : useful;
+}
+
+/* Do `work_on` for each pending step of the batch, on this thread and others; after it, the batch ends
  * with the last step that was begun before the deadline. */
 static void run_phase(struct batch *batch, int64_t deadline,
-                      enum lq_status (*work)(struct batch *, struct lq_step *, struct lq_error *))
+                      enum lq_status (*work_on)(struct batch *, struct lq_step *,
+                                                struct lq_error *))
 {
-    const struct lq_remote_kind *kind = batch->remote->kind;
-    const int wanted = batch->plan->opts.threads > 0 ? batch->plan->opts.threads : kind->threads;
-    const size_t useful = batch->n_steps / (size_t)kind->files_per_thread;
-    pthread_t threads[MAX_THREADS];
-    size_t n_threads = 0;
-
-    batch->work = work;
-    batch->deadline = deadline;
-    batch->next = 0;
-    while (n_threads < LQ_COUNT(threads) && n_threads + 1 < (size_t)wanted &&
-           n_threads + 1 < useful && pthread_create(&threads[n_threads], NULL, worker, batch) == 0)
-        n_threads++;
-    worker(batch);
-    for (size_t i = 0; i < n_threads; i++)
-        pthread_join(threads[i], NULL);
-    if (batch->next < batch->n_steps)
-        batch->n_steps = batch->next;
+    batch->work = work_on;
+    batch->n_steps = lq_pool_run(batch->n_steps, lq_sync_threads(batch->plan, batch->n_steps),
+                                 deadline, work, tell_progress, batch);
 }
 
 /* What holds for the whole batch failed: so did each of its files that has got this far. */
@@ -248,39 +305,70 @@ static enum lq_status run_batch(struct batch *batch, struct lq_error *err)
         batch->plan->place.naming = LQ_NAMING_RUN8;
         LQ_TRY(lq_track_save(batch->plan, err));
     }
-    return lq_track_record(batch->plan, batch->steps, batch->n_steps, batch->plan->opts.now, err);
+    return lq_track_record(batch->plan, batch->steps, batch->n_steps, err);
 }
 
 /* ---- the plan ---- */
 
+/* Once a day, the folders that lq wrote to since the last time. */
+static enum lq_status sweep(struct lq_sync_plan *plan, struct lq_remote *remote,
+                            struct lq_error *err)
+{
+    LQ_CLEANUP(lq_names_release) struct lq_names folders = { 0 };
+    const int64_t before = plan->opts.now - STALE_US;
+
+    if (!plan->kind->sweep || plan->swept_at > before)
+        return LQ_OK;
+    LQ_TRY(lq_track_recent_folders(plan, &folders, err));
+    for (size_t i = 0; i < folders.count; i++) {
+        LQ_CLEANUP(lq_free) char *raw = lq_sync_raw_path(folders.items[i]);
+
+        plan->kind->sweep(remote, folders.items[i], before);
+        plan->kind->sweep(remote, raw, before);
+    }
+    return lq_track_swept(plan, err);
+}
+
+static enum lq_status run_batches(struct lq_sync_plan *plan, struct lq_remote *remote,
+                                  struct lq_error *err)
+{
+    struct lq_sync_progress progress = { .n_files = plan->n_steps };
+
+    for (size_t i = 0; i < plan->n_steps; i++)
+        progress.n_bytes += plan->steps[i].file.size_bytes;
+    for (size_t first = 0; first < plan->n_steps;) {
+        /* A batch holds runs or raw logs, not both. */
+        const size_t end = first < plan->n_runs ? plan->n_runs : plan->n_steps;
+        struct batch batch = {
+            .plan = plan,
+            .remote = remote,
+            .steps = plan->steps + first,
+            .n_steps = end - first < BATCH_FILES ? end - first : BATCH_FILES,
+            .before = progress,
+        };
+
+        LQ_TRY(run_batch(&batch, err));
+        first += batch.n_steps;
+        progress.n_done += batch.n_done;
+        progress.n_done_bytes += batch.n_done_bytes;
+    }
+    return LQ_OK;
+}
+
 static enum lq_status apply(struct lq_sync_plan *plan, struct lq_error *err)
 {
-    const struct lq_sync_opts *opts = &plan->opts;
     LQ_CLEANUP(lq_remote_close) struct lq_remote *remote = NULL;
-    struct lq_sync_counts counts;
 
-    LQ_TRY(plan->kind->open(&remote, &plan->place, opts, err));
+    LQ_TRY(plan->kind->open(&remote, &plan->place, &plan->opts, err));
     /* Again, since what is mounted may have changed since the plan was made. */
     LQ_TRY(lq_sync_check_place(plan, err));
     if (plan->kind->prepare && plan->n_steps > 0)
         LQ_TRY(plan->kind->prepare(remote, plan->steps[0].put.folder, err));
     LQ_TRY(lq_track_save(plan, err));
-    for (size_t first = 0; first < plan->n_steps;) {
-        struct batch batch = {
-            .plan = plan,
-            .remote = remote,
-            .steps = plan->steps + first,
-            .n_steps = plan->n_steps - first < BATCH_FILES ? plan->n_steps - first : BATCH_FILES,
-        };
-
-        LQ_TRY(run_batch(&batch, err));
-        first += batch.n_steps;
-        if (opts->progress) {
-            lq_sync_plan_counts(plan, &counts);
-            opts->progress(opts->ctx, &counts);
-        }
-    }
-    return LQ_OK;
+    if (plan->opts.force || plan->opts.verify)
+        LQ_TRY(lq_track_forget_missing(plan, err));
+    LQ_TRY(run_batches(plan, remote, err));
+    return sweep(plan, remote, err);
 }
 
 /* The first failure's status. A single one is told here, of several only how many there are. */
@@ -291,31 +379,66 @@ static enum lq_status result(const struct lq_sync_plan *plan, const struct lq_sy
         const struct lq_step *step = &plan->steps[i];
 
         if (step->file.outcome == LQ_SYNC_FAILED)
-            return lq_error_set(err, step->status, "%zu of %zu runs could not be synced%s%s",
-                                counts->n_failed, counts->n_files,
-                                counts->n_failed == 1 ? ": " : "",
-                                counts->n_failed == 1 ? step->error : "");
+            return lq_error_set(
+                err, step->status, "%zu of %zu %s could not be synced%s%s", counts->n_failed,
+                counts->n_files, counts->n_raw > 0 ? "files" : "runs",
+                counts->n_failed == 1 ? ": " : "", counts->n_failed == 1 ? step->error : "");
     }
     return LQ_OK;
+}
+
+/* Folders from which everything is at the destination need not be read the next time. */
+static enum lq_status record_scans(struct lq_sync_plan *plan, struct lq_error *err)
+{
+    for (size_t i = 0; i < plan->n_steps; i++) {
+        const struct lq_step *step = &plan->steps[i];
+
+        if (step->file.outcome != LQ_SYNC_COPIED && step->file.outcome != LQ_SYNC_PRESENT)
+            plan->scans[step->leaf].dirty = true;
+    }
+    return lq_track_record_scans(plan, err);
+}
+
+static enum lq_status finish(struct lq_sync_plan *plan, enum lq_status status, struct lq_error *err)
+{
+    struct lq_sync_counts sums;
+    struct lq_error problem = { 0 };
+
+    lq_sync_plan_counts(plan, &sums);
+    if (status == LQ_OK)
+        status = record_scans(plan, err);
+    if (status == LQ_OK)
+        status = result(plan, &sums, &problem);
+    else if (err)
+        problem = *err;
+    if (!plan->destination_id)
+        return status;
+    if (status == LQ_OK)
+        return lq_track_result(plan, NULL, err);
+    /* Why a sync failed is known already: that it cannot be written down is no better reason. */
+    (void)!lq_track_result(plan, problem.message, NULL);
+    if (err)
+        *err = problem;
+    return status;
 }
 
 enum lq_status lq_sync_apply(struct lq_sync_plan *plan, struct lq_sync_counts *counts,
                              struct lq_error *err)
 {
-    struct lq_sync_counts sums;
+    struct lq_error problem = { 0 };
     enum lq_status status = LQ_OK;
 
     for (size_t i = 0; i < plan->n_steps; i++)
         if (plan->steps[i].file.outcome == LQ_SYNC_FAILED)
             plan->steps[i].file.outcome = LQ_SYNC_PENDING;
     if (plan->n_steps > 0 || !plan->destination_id)
-        status = apply(plan, err);
+        status = apply(plan, &problem);
     else if (plan->n_bad > 0)
-        status = lq_track_record(plan, NULL, 0, plan->opts.now, err);
-    lq_sync_plan_counts(plan, &sums);
+        status = lq_track_record(plan, NULL, 0, &problem);
+    status = finish(plan, status, &problem);
     if (counts)
-        *counts = sums;
-    LQ_TRY(status);
-    LQ_TRY(result(plan, &sums, err));
-    return lq_track_success(plan, plan->opts.now, err);
+        lq_sync_plan_counts(plan, counts);
+    if (status != LQ_OK && err)
+        *err = problem;
+    return status;
 }

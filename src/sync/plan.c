@@ -2,85 +2,14 @@
 /* What a destination lacks: local run files less what state.db says is there. */
 #include "sync/plan.h"
 #include "base/alloc.h"
-#include "store/names.h"
+#include "base/file.h"
 #include "sync/identify.h"
+#include "sync/there.h"
 #include "sync/track.h"
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-/* ---- listing ---- */
-
-struct listing {
-    char **paths;
-    size_t n_paths, capacity;
-};
-
-static void listing_release(struct listing *listing)
-{
-    for (size_t i = 0; i < listing->n_paths; i++)
-        free(listing->paths[i]);
-    free(listing->paths);
-}
-
-static void close_folder(DIR **folder)
-{
-    if (*folder)
-        closedir(*folder);
-}
-
-static bool is_run_file(const char *name)
-{
-    return name[0] != '.' && lq_str_ends(lq_str_of(name), LQ_STR(".parquet"));
-}
-
-/* The folders of `.lq/logs`, from the top: how their names begin. Files lie below the last. */
-static const char *const levels[] = { "date=", "source=" };
-
-static bool is_wanted(const char *name, size_t level)
-{
-    return level == LQ_COUNT(levels) ? is_run_file(name)
-                                     : strncmp(name, levels[level], strlen(levels[level])) == 0;
-}
-
-/* Add the run files below the folder `name` in `parent_fd`; `path` is its own below `.lq/logs`. */
-static enum lq_status list(int parent_fd, const char *name, const char *path, size_t level,
-                           struct listing *listing, struct lq_error *err)
-{
-    const int fd =
-        LQ_RETRY(openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    LQ_CLEANUP(close_folder) DIR *folder = fd < 0 ? NULL : fdopendir(fd);
-    const struct dirent *entry;
-
-    /* Not a folder, or gone since: nothing of lq's is in it. */
-    if (!folder && level > 0 && (errno == ENOTDIR || errno == ELOOP || errno == ENOENT))
-        return LQ_OK;
-    if (!folder)
-        return lq_error_errno(err, errno, "cannot read '.lq/logs/%s'", path);
-    while ((errno = 0, entry = readdir(folder))) {
-        LQ_CLEANUP(lq_free) char *below = NULL;
-
-        if (!is_wanted(entry->d_name, level))
-            continue;
-        below = *path ? lq_path_join(path, entry->d_name) : lq_strdup(entry->d_name);
-        if (level < LQ_COUNT(levels)) {
-            LQ_TRY(list(fd, entry->d_name, below, level + 1, listing, err));
-            continue;
-        }
-        LQ_GROW(listing->paths, listing->n_paths, listing->capacity);
-        listing->paths[listing->n_paths++] = LQ_TAKE(below);
-    }
-    if (errno != 0)
-        return lq_error_errno(err, errno, "cannot read '.lq/logs/%s'", path);
-    return LQ_OK;
-}
-
-static int by_bytes(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
 
 /* ---- steps ---- */
 
@@ -94,9 +23,21 @@ void lq_step_rename(struct lq_step *step, char *name)
     step->file.remote_path = step->remote_path;
 }
 
-static void step_release(struct lq_step *step)
+void lq_step_move(struct lq_step *step, char *remote_path)
+{
+    const size_t folder_len = (size_t)(lq_path_base(remote_path) - remote_path) - 1;
+
+    free(step->folder);
+    step->folder = lq_strndup(remote_path, folder_len);
+    step->put.folder = step->folder;
+    lq_step_rename(step, lq_strdup(remote_path + folder_len + 1));
+    free(remote_path);
+}
+
+void lq_step_release(struct lq_step *step)
 {
     free(step->path);
+    free(step->local_path);
     free(step->remote_path);
     free(step->error);
     free(step->run_uid);
@@ -105,56 +46,76 @@ static void step_release(struct lq_step *step)
     free(step->hostname);
     free(step->folder);
     free(step->name);
+    *step = (struct lq_step){ 0 };
 }
 
 /* Where the run belongs, from its own columns; the local folders are its date and source. */
-static void place_step(struct lq_step *step)
+static char *place_of(const struct lq_step *step)
 {
-    const struct {
-        const char *key, *value;
-    } parts[] = { { "namespace=", step->namespace_ },
-                  { "/project=", step->project },
-                  { "/hostname=", step->hostname } };
-    const char *name = lq_path_base(step->path);
-    struct lq_buf folder = LQ_BUF_INIT;
+    LQ_CLEANUP(lq_free) char *folder =
+        lq_track_folder(step->namespace_, step->project, step->hostname);
 
-    for (size_t i = 0; i < LQ_COUNT(parts); i++) {
-        lq_buf_adds(&folder, parts[i].key);
-        lq_name_add_partition(&folder, lq_str_of(parts[i].value ? parts[i].value : ""));
-    }
-    lq_buf_addc(&folder, '/');
-    lq_buf_add(&folder, step->path, (size_t)(name - step->path) - 1);
-    step->folder = lq_buf_detach(&folder);
-    step->put.folder = step->folder;
-    lq_step_rename(step, lq_strdup(name));
-    step->file.path = step->path;
-    step->file.size_bytes = step->put.size_bytes;
+    return lq_path_join(folder, step->path);
 }
 
-enum lq_status lq_sync_open_local(int logs_fd, const char *path, int *fd, struct stat *info,
-                                  struct lq_error *err)
+/* "001_build_143022.log.zst" of "001_build_143022.parquet" */
+static char *raw_name(const char *path)
 {
-    *fd =
-        LQ_RETRY(openat(logs_fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    const size_t stem = strlen(path) - strlen(".parquet");
+
+    return lq_format("%.*s.log.zst", (int)stem, path);
+}
+
+char *lq_sync_raw_path(const char *remote_path)
+{
+    const char *found = strstr(remote_path, "/hostname=");
+    const char *host = found ? found : remote_path;
+    LQ_CLEANUP(lq_free) char *path =
+        lq_format("%.*s/_raw%s", (int)(host - remote_path), remote_path, host);
+
+    return lq_str_ends(lq_str_of(path), LQ_STR(".parquet")) ? raw_name(path) : LQ_TAKE(path);
+}
+
+enum lq_status lq_sync_open_local(const struct lq_sync_plan *plan, const struct lq_step *step,
+                                  int *fd, struct stat *info, struct lq_error *err)
+{
+    const bool raw = step->local_path != NULL;
+    const char *path = raw ? step->local_path : step->path;
+
+    *fd = openat(raw ? plan->raw_fd : plan->logs_fd, path,
+                 O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (*fd < 0 && errno == ELOOP)
         return lq_error_set(err, LQ_CORRUPT, "not a run file: it is a symbolic link");
     if (*fd < 0 || fstat(*fd, info) != 0)
-        return lq_error_errno(err, errno, "cannot open '.lq/logs/%s'", path);
+        return lq_error_errno(err, errno, "cannot open '.lq/%s/%s'", raw ? "raw" : "logs", path);
     if (!S_ISREG(info->st_mode))
         return lq_error_set(err, LQ_CORRUPT, "not a run file: it is not a regular file");
     return LQ_OK;
 }
 
+/* ---- files that state.db does not know ---- */
+
 struct planner {
     struct lq_sync_plan *plan;
-    struct lq_tracker tracker;
-    struct lq_db *db; /* NULL until a file is unknown */
+    struct lq_remote *remote; /* NULL: state.db is believed, or nothing is there */
+    struct lq_there there;
+    struct lq_cursor synced, files;
+    struct lq_db *db;     /* NULL until a file is unknown */
+    struct lq_step *raws; /* steps that come behind those of runs */
+    size_t n_raws, raws_capacity;
+    size_t leaf;
 };
 
 static void planner_release(struct planner *planner)
 {
-    lq_tracker_release(&planner->tracker);
+    lq_remote_close(&planner->remote);
+    lq_there_release(&planner->there);
+    lq_cursor_release(&planner->synced);
+    lq_cursor_release(&planner->files);
     lq_db_close(&planner->db);
+    for (size_t i = 0; i < planner->n_raws; i++)
+        lq_step_release(&planner->raws[i]);
+    free(planner->raws);
 }
 
 static void add_bad(struct lq_sync_plan *plan, struct lq_bad_file bad)
@@ -175,54 +136,232 @@ static enum lq_status examine(struct planner *planner, struct lq_step *step, boo
     struct stat info = { 0 };
     enum lq_status status;
 
-    status = lq_sync_open_local(planner->plan->logs_fd, step->path, &fd, &info, &reason);
+    status = lq_sync_open_local(planner->plan, step, &fd, &info, &reason);
     bad.size_bytes = step->put.size_bytes = info.st_size;
     bad.mtime_ns = info.st_mtim.tv_sec * INT64_C(1000000000) + info.st_mtim.tv_nsec;
     if (status == LQ_OK)
-        status = lq_tracker_bad_file(&planner->tracker, &bad, err);
+        status = lq_track_bad_file(planner->plan->store->state, &bad, err);
     if (status == LQ_OK && !bad.in_state)
         status = lq_sync_identify(&planner->db, fd, step, &reason);
     *usable = status == LQ_OK && !bad.in_state;
     if (status == LQ_CORRUPT)
         bad.reason = lq_strdup(reason.message);
     if (bad.reason) {
+        planner->plan->scans[planner->leaf].dirty = true;
         add_bad(planner->plan, bad);
         return LQ_OK;
     }
     free(bad.path);
+    if (status == LQ_NOT_FOUND && *usable == false && fd < 0)
+        return LQ_OK; /* pruned since it was listed */
     if (status != LQ_OK && err && reason.status)
         *err = reason;
     return status;
 }
 
-static enum lq_status add_step(struct planner *planner, char *path, struct lq_error *err)
+/* ---- steps ---- */
+
+/* Whether what state.db says is at the destination needs something to be done all the same. */
+static bool is_due(const struct planner *planner, const char *remote_path, int64_t size_bytes,
+                   enum lq_sync_why *why)
+{
+    const struct lq_sync_plan *plan = planner->plan;
+    struct lq_there_file *there = lq_there_find(&planner->there, remote_path);
+
+    if (!plan->opts.force && !plan->opts.verify)
+        return false;
+    if (!there) {
+        *why = LQ_SYNC_MISSING;
+        return true;
+    }
+    there->ours = true;
+    *why = LQ_SYNC_DAMAGED;
+    return plan->opts.verify && there->size_bytes != size_bytes;
+}
+
+/* What has the name of a run that is yet to be brought there may well be that run. */
+static void mark_ours(const struct planner *planner, const char *remote_path)
+{
+    struct lq_there_file *there = lq_there_find(&planner->there, remote_path);
+
+    if (there)
+        there->ours = true;
+}
+
+/* Whether what is there is to be looked at before it is left alone: lq_sync_inspect() does. */
+static bool is_suspect(const struct lq_sync_plan *plan)
+{
+    return plan->opts.deep || lq_sync_converts(plan);
+}
+
+static void add_step(struct lq_sync_plan *plan, struct lq_step step)
+{
+    LQ_GROW(plan->steps, plan->n_steps, plan->steps_capacity);
+    plan->steps[plan->n_steps++] = step;
+}
+
+static enum lq_status already_there(struct lq_sync_plan *plan)
+{
+    plan->n_verified++;
+    return LQ_OK;
+}
+
+/* A step for the run file, whose row in `synced` is `row`, unless it is there: then, and when it is no
+ * run, `*index` is LQ_SYNC_NO_RUN. */
+static enum lq_status plan_run(struct planner *planner, char *path, const struct lq_synced *row,
+                               size_t *index, struct lq_error *err)
 {
     struct lq_sync_plan *plan = planner->plan;
-    LQ_CLEANUP(step_release) struct lq_step step = { .path = path };
-    bool usable = true;
+    LQ_CLEANUP(lq_step_release) struct lq_step step = { .path = path, .leaf = planner->leaf };
+    enum lq_sync_why why = row ? LQ_SYNC_CONVERT : LQ_SYNC_NEW;
+    bool usable = true, known = false;
 
-    LQ_TRY(lq_tracker_file(&planner->tracker, &step, err));
-    if (!step.in_state)
+    *index = LQ_SYNC_NO_RUN;
+    if (row && !is_due(planner, row->remote_path, row->size_bytes, &why)) {
+        if (!is_suspect(plan))
+            return already_there(plan);
+        step.suspect = true;
+        why = plan->opts.deep ? LQ_SYNC_DAMAGED : LQ_SYNC_CONVERT;
+    }
+    LQ_TRY(lq_cursor_find(&planner->files, path, &known, err));
+    if (known)
+        lq_cursor_file(&planner->files, &step);
+    else
         LQ_TRY(examine(planner, &step, &usable, err));
     if (!usable)
         return LQ_OK;
-    place_step(&step);
-    LQ_GROW(plan->steps, plan->n_steps, plan->steps_capacity);
-    plan->steps[plan->n_steps++] = step;
+    step.file.path = step.path;
+    step.file.why = why;
+    step.file.size_bytes = step.put.size_bytes;
+    /* What is damaged or to be converted has its place; what is missing belongs where a new one does. */
+    lq_step_move(&step, why == LQ_SYNC_DAMAGED || why == LQ_SYNC_CONVERT
+                            ? lq_strdup(row->remote_path)
+                            : place_of(&step));
+    mark_ours(planner, step.remote_path);
+    *index = plan->n_steps;
+    add_step(plan, step);
     step = (struct lq_step){ 0 };
     return LQ_OK;
 }
 
-static enum lq_status add_steps(struct lq_sync_plan *plan, struct listing *listing,
-                                struct lq_error *err)
+/* The same for its raw log; `run` is the step of the run. */
+static enum lq_status plan_raw(struct planner *planner, const char *path,
+                               const struct lq_synced *row, size_t run, struct lq_error *err)
+{
+    struct lq_sync_plan *plan = planner->plan;
+    LQ_CLEANUP(lq_step_release) struct lq_step step = { .path = lq_strdup(path),
+                                                        .leaf = planner->leaf,
+                                                        .run = run };
+    LQ_CLEANUP(lq_free) char *remote_path =
+        lq_sync_raw_path(run == LQ_SYNC_NO_RUN ? row->remote_path : plan->steps[run].remote_path);
+    enum lq_sync_why why = LQ_SYNC_NEW;
+    struct stat info;
+
+    if (row && row->raw_bytes >= 0 && !is_due(planner, remote_path, row->raw_bytes, &why)) {
+        if (!is_suspect(plan))
+            return already_there(plan);
+        step.suspect = true;
+        why = plan->opts.deep ? LQ_SYNC_DAMAGED : LQ_SYNC_CONVERT;
+    }
+    step.local_path = raw_name(path);
+    if (fstatat(plan->raw_fd, step.local_path, &info, AT_SYMLINK_NOFOLLOW) != 0 ||
+        !S_ISREG(info.st_mode))
+        return LQ_OK;
+    step.file = (struct lq_sync_file){
+        .path = step.local_path, .is_raw = true, .why = why, .size_bytes = info.st_size
+    };
+    step.put.size_bytes = info.st_size;
+    mark_ours(planner, remote_path);
+    lq_step_move(&step, LQ_TAKE(remote_path));
+    LQ_GROW(planner->raws, planner->n_raws, planner->raws_capacity);
+    planner->raws[planner->n_raws++] = step;
+    step = (struct lq_step){ 0 };
+    return LQ_OK;
+}
+
+static enum lq_status plan_file(struct planner *planner, const char *name,
+                                const struct lq_names *raws, struct lq_error *err)
+{
+    struct lq_sync_plan *plan = planner->plan;
+    LQ_CLEANUP(lq_free) char *path = lq_path_join(plan->leaves.items[planner->leaf].path, name);
+    LQ_CLEANUP(lq_free) char *raw = raw_name(name);
+    struct lq_synced row;
+    const size_t n_bad = plan->n_bad;
+    size_t run;
+    bool synced = false;
+
+    if (plan->destination_id)
+        LQ_TRY(lq_cursor_find(&planner->synced, path, &synced, err));
+    if (synced)
+        lq_cursor_synced(&planner->synced, &row);
+    LQ_TRY(plan_run(planner, lq_strdup(path), synced ? &row : NULL, &run, err));
+    if (plan->n_bad > n_bad || (run == LQ_SYNC_NO_RUN && !synced) || !lq_names_have(raws, raw))
+        return LQ_OK;
+    return plan_raw(planner, path, synced ? &row : NULL, run, err);
+}
+
+static enum lq_status plan_leaf(struct planner *planner, struct lq_error *err)
+{
+    struct lq_sync_plan *plan = planner->plan;
+    const char *path = plan->leaves.items[planner->leaf].path;
+    LQ_CLEANUP(lq_names_release) struct lq_names names = { 0 };
+    LQ_CLEANUP(lq_names_release) struct lq_names raws = { 0 };
+
+    LQ_TRY(lq_names_list(&names, plan->logs_fd, "logs", path, ".parquet", err));
+    if (plan->opts.include_raw && plan->raw_fd >= 0)
+        LQ_TRY(lq_names_list(&raws, plan->raw_fd, "raw", path, ".log.zst", err));
+    if (plan->destination_id)
+        LQ_TRY(lq_cursor_open(&planner->synced, LQ_CURSOR_SYNCED, plan, path, err));
+    LQ_TRY(lq_cursor_open(&planner->files, LQ_CURSOR_FILE, plan, path, err));
+    for (size_t i = 0; i < names.count; i++)
+        LQ_TRY(plan_file(planner, names.items[i], &raws, err));
+    return LQ_OK;
+}
+
+/* Raw logs come behind the runs, since their names follow from those that the runs get. */
+static void append_raws(struct planner *planner)
+{
+    struct lq_sync_plan *plan = planner->plan;
+
+    plan->n_runs = plan->n_steps;
+    for (size_t i = 0; i < planner->n_raws; i++)
+        add_step(plan, planner->raws[i]);
+    planner->n_raws = 0;
+}
+
+static void add_extras(struct planner *planner)
+{
+    struct lq_sync_plan *plan = planner->plan;
+
+    for (size_t i = 0; plan->opts.verify && i < planner->there.count; i++) {
+        struct lq_there_file *file = &planner->there.files[i];
+
+        if (file->ours)
+            continue;
+        LQ_GROW(plan->extras, plan->n_extras, plan->extras_capacity);
+        plan->extras[plan->n_extras++] =
+            (struct lq_sync_extra){ LQ_TAKE(file->path), file->size_bytes };
+    }
+}
+
+static enum lq_status add_steps(struct lq_sync_plan *plan, struct lq_error *err)
 {
     LQ_CLEANUP(planner_release) struct planner planner = { .plan = plan };
 
-    LQ_TRY(lq_tracker_init(&planner.tracker, plan->store->state, err));
-    for (size_t i = 0; i < listing->n_paths; i++)
-        if (listing->paths[i])
-            LQ_TRY(add_step(&planner, LQ_TAKE(listing->paths[i]), err));
-    return LQ_OK;
+    if (plan->opts.force || plan->opts.verify || is_suspect(plan)) {
+        if (plan->place.file_system && plan->destination_id)
+            LQ_TRY(plan->kind->open(&planner.remote, &plan->place, &plan->opts, err));
+        if (plan->opts.force || plan->opts.verify)
+            LQ_TRY(lq_there_list(&planner.there, plan, planner.remote, err));
+        for (size_t i = 0; i < plan->leaves.count; i++)
+            plan->scans[i].listed = true;
+    }
+    for (planner.leaf = 0; planner.leaf < plan->leaves.count; planner.leaf++)
+        if (plan->scans[planner.leaf].listed)
+            LQ_TRY(plan_leaf(&planner, err));
+    append_raws(&planner);
+    add_extras(&planner);
+    return planner.remote && is_suspect(plan) ? lq_sync_inspect(plan, planner.remote, err) : LQ_OK;
 }
 
 /* ---- the plan ---- */
@@ -257,37 +396,68 @@ static enum lq_status check_outside(const struct lq_sync_plan *plan, const char 
     return LQ_OK;
 }
 
-static enum lq_status make_plan(struct lq_sync_plan **out, struct lq_store *store,
-                                const char *destination, const struct lq_sync_opts *opts,
+enum lq_status lq_sync_open_folder(const struct lq_store *store, const char *name, int *fd,
+                                   struct lq_error *err)
+{
+    LQ_CLEANUP(lq_free) char *path = lq_path_join(store->project->lq_dir, name);
+
+    *fd = LQ_RETRY(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (*fd < 0 && errno != ENOENT)
+        return lq_error_errno(err, errno, "cannot open '%s'", path);
+    return LQ_OK;
+}
+
+bool lq_sync_converts(const struct lq_sync_plan *plan)
+{
+    const enum lq_sync_mode before = (enum lq_sync_mode)plan->remembered_mode;
+
+    return plan->remembered_mode >= 0 && before != plan->opts.mode && !*plan->kind->scheme &&
+           before != LQ_SYNC_MODE_SYMLINK && plan->opts.mode != LQ_SYNC_MODE_SYMLINK;
+}
+
+static enum lq_status fill_plan(struct lq_sync_plan *plan, const char *destination,
                                 struct lq_error *err)
 {
-    LQ_CLEANUP(lq_sync_plan_free) struct lq_sync_plan *plan = lq_alloc(sizeof *plan);
-    LQ_CLEANUP(lq_free) char *logs = lq_path_join(store->project->lq_dir, "logs");
-    LQ_CLEANUP(listing_release) struct listing listing = { 0 };
+    LQ_CLEANUP(lq_free) char *logs = lq_path_join(plan->store->project->lq_dir, "logs");
 
-    plan->store = store;
-    if (opts)
-        plan->opts = *opts;
-    plan->logs_fd = -1;
-    plan->url = lq_strdup(destination);
     LQ_TRY(lq_remote_kind_of(destination, &plan->kind, err));
     LQ_TRY(plan->kind->locate(destination, &plan->opts, &plan->place, err));
     LQ_TRY(check_outside(plan, logs, err));
     LQ_TRY(lq_track_find(plan, err));
     LQ_TRY(lq_sync_check_place(plan, err));
 
-    plan->logs_fd = LQ_RETRY(open(logs, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (plan->logs_fd < 0 && errno != ENOENT)
-        return lq_error_errno(err, errno, "cannot open '%s'", logs);
-    if (plan->logs_fd >= 0)
-        LQ_TRY(list(plan->logs_fd, ".", "", 0, &listing, err));
-    if (listing.n_paths > 0)
-        qsort(listing.paths, listing.n_paths, sizeof *listing.paths, by_bytes);
-    if (plan->destination_id)
-        LQ_TRY(lq_track_drop_synced(plan, listing.paths, listing.n_paths, err));
-    LQ_TRY(add_steps(plan, &listing, err));
-    *out = LQ_TAKE(plan);
-    return LQ_OK;
+    LQ_TRY(lq_sync_open_folder(plan->store, "logs", &plan->logs_fd, err));
+    LQ_TRY(lq_sync_open_folder(plan->store, "raw", &plan->raw_fd, err));
+    LQ_TRY(lq_leaves_list(&plan->leaves, plan->logs_fd, err));
+    plan->scans = lq_alloc((plan->leaves.count + 1) * sizeof *plan->scans);
+    LQ_TRY(lq_track_scans(plan, err));
+    return add_steps(plan, err);
+}
+
+static enum lq_status make_plan(struct lq_sync_plan **out, struct lq_store *store,
+                                const char *destination, const struct lq_sync_opts *opts,
+                                struct lq_error *err)
+{
+    LQ_CLEANUP(lq_sync_plan_free) struct lq_sync_plan *plan = lq_alloc(sizeof *plan);
+    struct lq_error problem = { 0 };
+    enum lq_status status;
+
+    plan->store = store;
+    if (opts)
+        plan->opts = *opts;
+    plan->logs_fd = plan->raw_fd = -1;
+    plan->url = lq_strdup(destination);
+    status = fill_plan(plan, destination, &problem);
+    if (status == LQ_OK) {
+        *out = LQ_TAKE(plan);
+        return LQ_OK;
+    }
+    /* A share that is not mounted shows in the status of sync, too. */
+    if (plan->destination_id && !plan->opts.dry_run)
+        (void)!lq_track_result(plan, problem.message, NULL);
+    if (err)
+        *err = problem;
+    return status;
 }
 
 enum lq_status lq_sync_plan_new(struct lq_sync_plan **plan, struct lq_store *store,
@@ -310,14 +480,20 @@ void lq_sync_plan_free(struct lq_sync_plan **out)
     if (!plan)
         return;
     for (size_t i = 0; i < plan->n_steps; i++)
-        step_release(&plan->steps[i]);
+        lq_step_release(&plan->steps[i]);
     for (size_t i = 0; i < plan->n_bad; i++) {
         free(plan->bad[i].path);
         free(plan->bad[i].reason);
     }
     free(plan->steps);
     free(plan->bad);
+    for (size_t i = 0; i < plan->n_extras; i++)
+        free((char *)(uintptr_t)plan->extras[i].remote_path);
+    free(plan->extras);
+    lq_leaves_release(&plan->leaves);
+    free(plan->scans);
     lq_close(&plan->logs_fd);
+    lq_close(&plan->raw_fd);
     lq_place_release(&plan->place);
     free(plan->remembered);
     free(plan->url);
@@ -350,14 +526,27 @@ const struct lq_sync_skip *lq_sync_plan_skip(const struct lq_sync_plan *plan, si
     return &plan->bad[index].skip;
 }
 
+size_t lq_sync_plan_extra_count(const struct lq_sync_plan *plan)
+{
+    return plan->n_extras;
+}
+
+const struct lq_sync_extra *lq_sync_plan_extra(const struct lq_sync_plan *plan, size_t index)
+{
+    return &plan->extras[index];
+}
+
 void lq_sync_plan_counts(const struct lq_sync_plan *plan, struct lq_sync_counts *counts)
 {
-    *counts = (struct lq_sync_counts){ .n_files = plan->n_steps };
+    *counts = (struct lq_sync_counts){ .n_files = plan->n_steps,
+                                       .n_raw = plan->n_steps - plan->n_runs,
+                                       .n_verified = plan->n_verified };
     for (size_t i = 0; i < plan->n_steps; i++) {
         const struct lq_sync_file *file = &plan->steps[i].file;
 
         counts->n_bytes += file->size_bytes;
         counts->n_copied += file->outcome == LQ_SYNC_COPIED;
+        counts->n_copied_raw += file->outcome == LQ_SYNC_COPIED && file->is_raw;
         counts->n_present += file->outcome == LQ_SYNC_PRESENT;
         counts->n_failed += file->outcome == LQ_SYNC_FAILED;
         counts->n_copied_bytes += file->outcome == LQ_SYNC_COPIED ? file->size_bytes : 0;

@@ -86,6 +86,13 @@ struct lq_remote_kind {
     void (*close)(struct lq_remote *remote);
 
     void (*begin)(struct lq_remote *remote, size_t n_files); /* may be NULL */
+    /*
+     * Make put's file a hard link to `path` in the open folder `folder_fd`, whose bytes are those of
+     * put, and durable: visible at once, durable after flush(). `*linked` is false where that cannot be:
+     * then the file is staged. LQ_EXISTS: the name is taken. May be NULL.
+     */
+    enum lq_status (*link)(struct lq_remote *remote, const struct lq_put *put, int folder_fd,
+                           const char *path, bool *linked, struct lq_error *err);
     /* Bring the bytes of `source_fd` there. LQ_EXISTS: the name is taken, nothing was staged. */
     enum lq_status (*stage)(struct lq_remote *remote, struct lq_put *put, int source_fd,
                             struct lq_error *err);
@@ -116,7 +123,8 @@ struct lq_remote_kind {
     bool (*is_source)(struct lq_remote *remote, const struct lq_put *put,
                       const struct stat *source);
     /* Put the bytes of `source_fd` in the place of put's file, which was found to be damaged, or
-     * make it when it is gone meanwhile: in one step, visible and durable on return. */
+     * make it when it is gone meanwhile: in one step, visible and durable on return. As a hard
+     * link where the mode is auto and that can be. On several threads. */
     enum lq_status (*replace)(struct lq_remote *remote, struct lq_put *put, int source_fd,
                               struct lq_error *err);
     /* Remove from `folder` what killed processes left there before `before` (microseconds UTC) and

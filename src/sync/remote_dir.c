@@ -8,6 +8,8 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -32,8 +34,12 @@ struct dir_remote {
     pthread_mutex_t lock; /* of `folders` */
     struct folder **folders;
     size_t n_folders, capacity;
-    bool bulk;        /* one syncfs() instead of many fdatasync() */
-    bool made_folder; /* in this batch */
+    bool bulk;          /* one syncfs() instead of many fdatasync() */
+    atomic_bool copied; /* in this batch: files, or folders made */
+    bool made_folder;
+    enum lq_sync_mode mode;
+    mode_t umask;
+    atomic_bool no_links; /* it is another file system than that of `.lq` */
 };
 
 /* lq_put.staged */
@@ -166,6 +172,21 @@ static enum lq_status locate(const char *url, const struct lq_sync_opts *opts,
     return set_file_system(place, root_fd, err);
 }
 
+/* umask() can only be read by setting it, for all threads. */
+static mode_t read_umask(void)
+{
+    FILE *status = fopen("/proc/self/status", "re");
+    unsigned mask = 077;
+    char line[256];
+
+    while (status && fgets(line, sizeof line, status))
+        if (sscanf(line, "Umask: %o", &mask) == 1)
+            break;
+    if (status)
+        fclose(status);
+    return (mode_t)mask;
+}
+
 static enum lq_status open_dir(struct lq_remote **out, struct lq_place *place,
                                const struct lq_sync_opts *opts, struct lq_error *err)
 {
@@ -178,6 +199,8 @@ static enum lq_status open_dir(struct lq_remote **out, struct lq_place *place,
     pthread_mutex_init(&dir->lock, NULL);
     dir->root = lq_strdup(place->name);
     dir->root_fd = -1;
+    dir->mode = opts->mode;
+    dir->umask = read_umask();
     if (make)
         LQ_TRY(lq_mkdirs(dir->root, err));
     dir->root_fd = LQ_RETRY(open(dir->root, FOLDER_FLAGS));
@@ -317,6 +340,7 @@ static void begin(struct lq_remote *remote, size_t n_files)
 
     dir->bulk = n_files >= BULK_FILES;
     dir->made_folder = false;
+    dir->copied = false;
 }
 
 /* Copy to the end, by reading and writing. -1 and errno. */
@@ -375,22 +399,65 @@ static bool is_temporary_name(const char *name)
 }
 
 static enum lq_status fill(struct dir_remote *dir, struct lq_put *put, int source_fd, int fd,
-                           struct lq_error *err)
+                           bool durable, struct lq_error *err)
 {
     LQ_CLEANUP(lq_free) char *path = lq_format("%s/%s/%s", dir->root, put->folder, put->name);
 
+    dir->copied = true;
     if (copy_bytes(source_fd, fd) != 0)
         return lq_error_errno(err, errno, "cannot write '%s'", path);
     /* What is hashed is the copy, so that no bytes become visible but those that were recorded. */
     LQ_TRY(lq_file_sha256(fd, path, put->sha256, &put->size_bytes, err));
-    if (!dir->bulk && LQ_RETRY(fdatasync(fd)) != 0)
+    if (durable && LQ_RETRY(fdatasync(fd)) != 0)
         return lq_error_errno(err, errno, "cannot write '%s' to disk", path);
     return LQ_OK;
 }
 
-/* Copy put's file under a temporary name, which is staged->name then. */
+/*
+ * Whether a link to the file gives everybody what a copy would: who may read a copy of ours may read
+ * the link. In a folder that hands its group down, a file that not all may read needs that group.
+ */
+static bool may_link(const struct dir_remote *dir, const struct folder *folder,
+                     const struct stat *source)
+{
+    const mode_t wanted = 0444 & ~dir->umask;
+    struct stat info;
+
+    if (!S_ISREG(source->st_mode) || (source->st_mode & wanted) != wanted)
+        return false;
+    return (source->st_mode & 0444) == 0444 ||
+           (fstat(folder->fd, &info) == 0 &&
+            (!(info.st_mode & S_ISGID) || info.st_gid == source->st_gid));
+}
+
+static enum lq_status link_there(struct lq_remote *remote, const struct lq_put *put, int folder_fd,
+                                 const char *path, bool *linked, struct lq_error *err)
+{
+    struct dir_remote *dir = (struct dir_remote *)remote;
+    struct folder *folder;
+    struct stat info;
+
+    *linked = false;
+    if (dir->no_links)
+        return LQ_OK;
+    LQ_TRY(open_folder(dir, put->folder, &folder, err));
+    if (fstatat(folder_fd, path, &info, AT_SYMLINK_NOFOLLOW) != 0 ||
+        info.st_size != put->size_bytes || !may_link(dir, folder, &info))
+        return LQ_OK;
+    *linked = linkat(folder_fd, path, folder->fd, put->name, 0) == 0;
+    if (!*linked && errno == EEXIST)
+        return lq_error_errno(err, EEXIST, "cannot create '%s/%s/%s'", dir->root, put->folder,
+                              put->name);
+    /* Whatever else is in the way (no links there, too many, not one's own file): a copy may do. */
+    if (!*linked && errno == EXDEV)
+        dir->no_links = true;
+    return LQ_OK;
+}
+
+/* Copy put's file under a temporary name, which is staged->name then. `durable`: now, not later with
+ * the rest of the batch. */
 static enum lq_status stage_copy(struct dir_remote *dir, struct lq_put *put, int source_fd,
-                                 struct staged *staged, struct lq_error *err)
+                                 struct staged *staged, bool durable, struct lq_error *err)
 {
     enum lq_status status;
     int fd;
@@ -403,7 +470,7 @@ static enum lq_status stage_copy(struct dir_remote *dir, struct lq_put *put, int
         return lq_error_errno(err, errno == EEXIST ? EIO : errno, "cannot create a file in '%s/%s'",
                               dir->root, put->folder);
     }
-    status = fill(dir, put, source_fd, fd, err);
+    status = fill(dir, put, source_fd, fd, durable, err);
     /* Network file systems tell of a full disk or quota only here. */
     if (close(fd) != 0 && errno != EINTR && status == LQ_OK)
         status = lq_error_errno(err, errno, "cannot write '%s/%s/%s'", dir->root, put->folder,
@@ -424,7 +491,7 @@ static enum lq_status stage(struct lq_remote *remote, struct lq_put *put, int so
     if (fstatat(staged->folder->fd, put->name, &info, AT_SYMLINK_NOFOLLOW) == 0)
         return lq_error_errno(err, EEXIST, "cannot create '%s/%s/%s'", dir->root, put->folder,
                               put->name);
-    LQ_TRY(stage_copy(dir, put, source_fd, staged, err));
+    LQ_TRY(stage_copy(dir, put, source_fd, staged, !dir->bulk, err));
     put->staged = LQ_TAKE(staged);
     return LQ_OK;
 }
@@ -433,7 +500,7 @@ static enum lq_status settle(struct lq_remote *remote, struct lq_error *err)
 {
     struct dir_remote *dir = (struct dir_remote *)remote;
 
-    if (dir->bulk && LQ_RETRY(syncfs(dir->root_fd)) != 0)
+    if (dir->bulk && dir->copied && LQ_RETRY(syncfs(dir->root_fd)) != 0)
         return lq_error_errno(err, errno, "cannot write '%s' to disk", dir->root);
     return LQ_OK;
 }
@@ -624,7 +691,21 @@ static bool is_source(struct lq_remote *remote, const struct lq_put *put, const 
            info.st_dev == source->st_dev && info.st_ino == source->st_ino;
 }
 
-/* A copy always: where the local file is mended later, a link to it would not be. */
+/* Link the open file under the temporary name staged->name. false: it cannot be. */
+static bool stage_link(struct dir_remote *dir, int source_fd, struct staged *staged)
+{
+    char path[32];
+    struct stat info;
+
+    if (dir->mode != LQ_SYNC_MODE_AUTO || dir->no_links || fstat(source_fd, &info) != 0 ||
+        !may_link(dir, staged->folder, &info))
+        return false;
+    temporary_name(staged->name);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", source_fd);
+    return LQ_RETRY(linkat(AT_FDCWD, path, staged->folder->fd, staged->name, AT_SYMLINK_FOLLOW)) ==
+           0;
+}
+
 static enum lq_status replace(struct lq_remote *remote, struct lq_put *put, int source_fd,
                               struct lq_error *err)
 {
@@ -632,12 +713,15 @@ static enum lq_status replace(struct lq_remote *remote, struct lq_put *put, int 
     LQ_CLEANUP(lq_free) struct staged *staged = lq_alloc(sizeof *staged);
     enum lq_status status;
 
-    dir->bulk = false;
     LQ_TRY(open_folder(dir, put->folder, &staged->folder, err));
-    LQ_TRY(stage_copy(dir, put, source_fd, staged, err));
-    if (LQ_RETRY(renameat(staged->folder->fd, staged->name, staged->folder->fd, put->name)) == 0 &&
-        sync_folder(staged->folder->fd) == 0)
-        return LQ_OK;
+    if (!stage_link(dir, source_fd, staged))
+        LQ_TRY(stage_copy(dir, put, source_fd, staged, true, err));
+    if (LQ_RETRY(renameat(staged->folder->fd, staged->name, staged->folder->fd, put->name)) == 0) {
+        /* Where both are links to one file, rename() leaves both. */
+        LQ_RETRY(unlinkat(staged->folder->fd, staged->name, 0));
+        if (sync_folder(staged->folder->fd) == 0)
+            return LQ_OK;
+    }
     status =
         lq_error_errno(err, errno, "cannot replace '%s/%s/%s'", dir->root, put->folder, put->name);
     LQ_RETRY(unlinkat(staged->folder->fd, staged->name, 0));
@@ -669,6 +753,7 @@ const struct lq_remote_kind lq_remote_dir = {
     .open = open_dir,
     .close = close_dir,
     .begin = begin,
+    .link = link_there,
     .stage = stage,
     .settle = settle,
     .publish = publish,

@@ -2,6 +2,8 @@
 /* The sync room's statements on state.db. */
 #include "sync/track.h"
 #include "base/alloc.h"
+#include "base/time.h"
+#include "store/names.h"
 
 static void finalize(sqlite3_stmt **statement)
 {
@@ -47,6 +49,17 @@ static char *column(sqlite3_stmt *statement, int index)
     return lq_strdup((const char *)sqlite3_column_text(statement, index));
 }
 
+/* Run a statement that gives no rows. */
+static enum lq_status change(struct lq_state *state, const char *sql, const struct bound *values,
+                             size_t n_values, struct lq_error *err)
+{
+    LQ_CLEANUP(finalize) sqlite3_stmt *statement = NULL;
+    bool found;
+
+    LQ_TRY(prepare(state, sql, &statement, err));
+    return step(state, statement, values, n_values, &found, err);
+}
+
 /* ---- destinations ---- */
 
 enum lq_status lq_track_find(struct lq_sync_plan *plan, struct lq_error *err)
@@ -56,7 +69,11 @@ enum lq_status lq_track_find(struct lq_sync_plan *plan, struct lq_error *err)
     LQ_CLEANUP(finalize) sqlite3_stmt *statement = NULL;
     bool found;
 
-    LQ_TRY(prepare(state, "SELECT id, file_system, naming FROM destination WHERE place = ?",
+    plan->remembered_mode = -1;
+    LQ_TRY(prepare(state,
+                   "SELECT id, file_system, naming, mode, swept_at,"
+                   " EXISTS (SELECT 1 FROM failed WHERE destination_id = id)"
+                   " FROM destination WHERE place = ?",
                    &statement, err));
     LQ_TRY(step(state, statement, values, LQ_COUNT(values), &found, err));
     if (!found)
@@ -64,6 +81,10 @@ enum lq_status lq_track_find(struct lq_sync_plan *plan, struct lq_error *err)
     plan->destination_id = sqlite3_column_int64(statement, 0);
     plan->remembered = column(statement, 1);
     plan->place.naming = (enum lq_naming)sqlite3_column_int(statement, 2);
+    if (sqlite3_column_type(statement, 3) != SQLITE_NULL)
+        plan->remembered_mode = sqlite3_column_int(statement, 3);
+    plan->swept_at = sqlite3_column_int64(statement, 4);
+    plan->had_failures = sqlite3_column_int(statement, 5) != 0;
     return LQ_OK;
 }
 
@@ -73,12 +94,14 @@ enum lq_status lq_track_save(struct lq_sync_plan *plan, struct lq_error *err)
     const struct bound values[] = { { .text = plan->place.key },
                                     { .text = plan->url },
                                     { .text = plan->place.file_system },
-                                    { .number = plan->place.naming } };
+                                    { .number = plan->place.naming },
+                                    { .number = plan->opts.now } };
     LQ_CLEANUP(finalize) sqlite3_stmt *statement = NULL;
     bool found;
 
     LQ_TRY(prepare(state,
-                   "INSERT INTO destination (place, url, file_system, naming) VALUES (?, ?, ?, ?)"
+                   "INSERT INTO destination (place, url, file_system, naming, swept_at)"
+                   " VALUES (?, ?, ?, ?, ?)"
                    " ON CONFLICT (place) DO UPDATE SET url = excluded.url,"
                    " file_system = excluded.file_system, naming = excluded.naming RETURNING id",
                    &statement, err));
@@ -91,138 +114,420 @@ enum lq_status lq_track_save(struct lq_sync_plan *plan, struct lq_error *err)
     return LQ_OK;
 }
 
-enum lq_status lq_track_success(struct lq_sync_plan *plan, int64_t now, struct lq_error *err)
+/* Files that are gone here cannot fail any more; damage at the destination is, until all has been read. */
+static enum lq_status forget_failures(struct lq_sync_plan *plan, struct lq_error *err)
+{
+    const struct bound values[] = { { .number = plan->destination_id },
+                                    { .number = plan->opts.deep } };
+
+    return change(plan->store->state,
+                  "DELETE FROM failed WHERE destination_id = ?1 AND (?2 OR NOT EXISTS (SELECT 1"
+                  " FROM synced s WHERE s.destination_id = ?1 AND s.path = failed.path))",
+                  values, LQ_COUNT(values), err);
+}
+
+enum lq_status lq_track_result(struct lq_sync_plan *plan, const char *problem, struct lq_error *err)
+{
+    const struct bound done[] = { { .number = plan->opts.now },
+                                  { .number = plan->opts.mode },
+                                  { .number = plan->destination_id } };
+    const struct bound failed[] = { { .text = problem }, { .number = plan->destination_id } };
+
+    if (problem)
+        return change(plan->store->state, "UPDATE destination SET last_error = ? WHERE id = ?",
+                      failed, LQ_COUNT(failed), err);
+    plan->remembered_mode = (int)plan->opts.mode;
+    if (plan->had_failures)
+        LQ_TRY(forget_failures(plan, err));
+    return change(plan->store->state,
+                  "UPDATE destination SET last_success = ?, mode = ?, last_error = NULL"
+                  " WHERE id = ?",
+                  done, LQ_COUNT(done), err);
+}
+
+static void add_name(struct lq_names *names, char *name)
+{
+    if (names->count > 0 && strcmp(names->items[names->count - 1], name) == 0) {
+        free(name);
+        return;
+    }
+    LQ_GROW(names->items, names->count, names->capacity);
+    names->items[names->count++] = name;
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void sort_names(struct lq_names *names)
+{
+    size_t kept = 0;
+
+    if (names->count > 0)
+        qsort(names->items, names->count, sizeof *names->items, by_bytes);
+    for (size_t i = 0; i < names->count; i++) {
+        if (kept > 0 && strcmp(names->items[kept - 1], names->items[i]) == 0)
+            free(names->items[i]);
+        else
+            names->items[kept++] = names->items[i];
+    }
+    names->count = kept;
+}
+
+char *lq_track_folder(const char *namespace_, const char *project, const char *hostname)
+{
+    const struct {
+        const char *key, *value;
+    } parts[] = { { "namespace=", namespace_ },
+                  { "/project=", project },
+                  { "/hostname=", hostname } };
+    struct lq_buf folder = LQ_BUF_INIT;
+
+    for (size_t i = 0; i < LQ_COUNT(parts); i++) {
+        lq_buf_adds(&folder, parts[i].key);
+        lq_name_add_partition(&folder, lq_str_of(parts[i].value ? parts[i].value : ""));
+    }
+    return lq_buf_detach(&folder);
+}
+
+enum lq_status lq_track_folders(const struct lq_sync_plan *plan, struct lq_names *folders,
+                                struct lq_error *err)
 {
     struct lq_state *state = plan->store->state;
-    const struct bound values[] = { { .number = now }, { .number = plan->destination_id } };
+    const struct bound values[] = { { .number = plan->destination_id } };
+    LQ_CLEANUP(finalize) sqlite3_stmt *files = NULL;
+    LQ_CLEANUP(finalize) sqlite3_stmt *synced = NULL;
+    bool found;
+
+    LQ_TRY(prepare(state, "SELECT DISTINCT namespace, project, hostname FROM file", &files, err));
+    LQ_TRY(step(state, files, NULL, 0, &found, err));
+    while (found) {
+        add_name(folders, lq_track_folder((const char *)sqlite3_column_text(files, 0),
+                                          (const char *)sqlite3_column_text(files, 1),
+                                          (const char *)sqlite3_column_text(files, 2)));
+        LQ_TRY(step(state, files, NULL, 0, &found, err));
+    }
+    /* A run's local folder stands at the end of its remote path: what is in front is one's identity. */
+    LQ_TRY(prepare(state,
+                   "SELECT DISTINCT substr(remote_path, 1, instr(remote_path, '/date=') - 1)"
+                   " FROM synced WHERE destination_id = ?",
+                   &synced, err));
+    LQ_TRY(step(state, synced, values, LQ_COUNT(values), &found, err));
+    while (found) {
+        add_name(folders, column(synced, 0));
+        LQ_TRY(step(state, synced, NULL, 0, &found, err));
+    }
+    sort_names(folders);
+    return LQ_OK;
+}
+
+/* A killed sync's files are brought by a later one, to the same folder. */
+#define RECENT_US (7 * 24 * 3600 * LQ_US_PER_SECOND)
+
+enum lq_status lq_track_recent_folders(const struct lq_sync_plan *plan, struct lq_names *folders,
+                                       struct lq_error *err)
+{
+    struct lq_state *state = plan->store->state;
+    const struct bound values[] = { { .number = plan->destination_id },
+                                    { .number = plan->swept_at - RECENT_US } };
     LQ_CLEANUP(finalize) sqlite3_stmt *statement = NULL;
     bool found;
 
-    LQ_TRY(prepare(state, "UPDATE destination SET last_success = ? WHERE id = ?", &statement, err));
-    return step(state, statement, values, LQ_COUNT(values), &found, err);
+    LQ_TRY(prepare(state,
+                   "SELECT DISTINCT rtrim(rtrim(remote_path, replace(remote_path, '/', '')), '/')"
+                   " FROM synced WHERE destination_id = ? AND synced_at >= ?",
+                   &statement, err));
+    LQ_TRY(step(state, statement, values, LQ_COUNT(values), &found, err));
+    while (found) {
+        add_name(folders, column(statement, 0));
+        LQ_TRY(step(state, statement, NULL, 0, &found, err));
+    }
+    sort_names(folders);
+    return LQ_OK;
 }
 
-/* ---- what is there ---- */
-
-enum lq_status lq_track_drop_synced(const struct lq_sync_plan *plan, char **paths, size_t n_paths,
-                                    struct lq_error *err)
+enum lq_status lq_track_swept(struct lq_sync_plan *plan, struct lq_error *err)
 {
-    struct lq_state *state = plan->store->state;
+    const struct bound values[] = { { .number = plan->opts.now },
+                                    { .number = plan->destination_id } };
+
+    plan->swept_at = plan->opts.now;
+    return change(plan->store->state, "UPDATE destination SET swept_at = ? WHERE id = ?", values,
+                  LQ_COUNT(values), err);
+}
+
+enum lq_status lq_track_destinations(struct lq_state *state, struct lq_names *pairs,
+                                     struct lq_error *err)
+{
+    LQ_CLEANUP(finalize) sqlite3_stmt *statement = NULL;
+    bool found;
+
+    LQ_TRY(prepare(state, "SELECT place, url FROM destination ORDER BY id", &statement, err));
+    LQ_TRY(step(state, statement, NULL, 0, &found, err));
+    while (found) {
+        for (int i = 0; i < 2; i++) {
+            LQ_GROW(pairs->items, pairs->count, pairs->capacity);
+            pairs->items[pairs->count++] = column(statement, i);
+        }
+        LQ_TRY(step(state, statement, NULL, 0, &found, err));
+    }
+    return LQ_OK;
+}
+
+static enum lq_status list_failures(const struct lq_sync_plan *plan, struct lq_sync_state *state,
+                                    struct lq_sync_failure **failures, struct lq_error *err)
+{
     const struct bound values[] = { { .number = plan->destination_id } };
     LQ_CLEANUP(finalize) sqlite3_stmt *statement = NULL;
     bool found;
 
-    /* Both lists are sorted by bytes (the primary key's order), so one pass compares them. */
-    LQ_TRY(prepare(state, "SELECT path FROM synced WHERE destination_id = ? ORDER BY path",
+    LQ_TRY(prepare(plan->store->state,
+                   "SELECT path, reason, failed_at FROM failed WHERE destination_id = ?"
+                   " ORDER BY path",
+                   &statement, err));
+    LQ_TRY(step(plan->store->state, statement, values, LQ_COUNT(values), &found, err));
+    while (found) {
+        *failures = lq_realloc(*failures, state->n_failures + 2, sizeof **failures);
+        (*failures)[state->n_failures++] =
+            (struct lq_sync_failure){ column(statement, 0), column(statement, 1),
+                                      sqlite3_column_int64(statement, 2) };
+        (*failures)[state->n_failures] = (struct lq_sync_failure){ 0 };
+        LQ_TRY(step(plan->store->state, statement, NULL, 0, &found, err));
+    }
+    return LQ_OK;
+}
+
+enum lq_status lq_track_state(const struct lq_sync_plan *plan, struct lq_sync_state *state,
+                              char **last_error, struct lq_sync_failure **failures,
+                              struct lq_error *err)
+{
+    const struct bound values[] = { { .number = plan->destination_id } };
+    LQ_CLEANUP(finalize) sqlite3_stmt *statement = NULL;
+    bool found;
+
+    LQ_TRY(prepare(plan->store->state,
+                   "SELECT count(path), coalesce(sum(size_bytes), 0) + coalesce(sum(raw_bytes), 0),"
+                   " count(raw_bytes), last_success, last_error"
+                   " FROM destination LEFT JOIN synced ON destination_id = id WHERE id = ?",
+                   &statement, err));
+    LQ_TRY(step(plan->store->state, statement, values, LQ_COUNT(values), &found, err));
+    state->n_present = sqlite3_column_int64(statement, 0);
+    state->n_present_bytes = sqlite3_column_int64(statement, 1);
+    state->n_raw = sqlite3_column_int64(statement, 2);
+    state->last_success = sqlite3_column_int64(statement, 3);
+    *last_error = column(statement, 4);
+    return list_failures(plan, state, failures, err);
+}
+
+/* ---- files ---- */
+
+enum lq_status lq_track_scans(struct lq_sync_plan *plan, struct lq_error *err)
+{
+    struct lq_state *state = plan->store->state;
+    const struct bound values[] = { { .number = plan->destination_id },
+                                    { .number = plan->opts.include_raw } };
+    LQ_CLEANUP(finalize) sqlite3_stmt *statement = NULL;
+    bool found = false;
+
+    LQ_TRY(prepare(state,
+                   "SELECT folder, mtime_ns FROM scanned"
+                   " WHERE destination_id = ? AND with_raw >= ? ORDER BY folder",
                    &statement, err));
     LQ_TRY(step(state, statement, values, LQ_COUNT(values), &found, err));
-    for (size_t i = 0; i < n_paths && found;) {
-        const int order = strcmp((const char *)sqlite3_column_text(statement, 0), paths[i]);
+    for (size_t i = 0; i < plan->leaves.count; i++) {
+        const struct lq_leaf *leaf = &plan->leaves.items[i];
+        int order = 1;
 
-        if (order == 0)
-            lq_free(&paths[i]);
-        if (order >= 0)
-            i++;
-        if (order <= 0)
+        while (found &&
+               (order = strcmp((const char *)sqlite3_column_text(statement, 0), leaf->path)) < 0)
             LQ_TRY(step(state, statement, NULL, 0, &found, err));
+        plan->scans[i].listed =
+            !found || order != 0 || sqlite3_column_int64(statement, 1) != leaf->mtime_ns;
     }
     return LQ_OK;
 }
 
-/* ---- local files ---- */
+static const char *const cursor_sql[] = {
+    [LQ_CURSOR_SYNCED] =
+        "SELECT path, remote_path, size_bytes, sha256, raw_bytes FROM synced"
+        " WHERE destination_id = ?2 AND path > ?1 || '/' AND path < ?1 || '0' ORDER BY path",
+    [LQ_CURSOR_FILE] = "SELECT path, size_bytes, sha256, run_uid, namespace, project, hostname"
+                       " FROM file WHERE path > ?1 || '/' AND path < ?1 || '0' AND ?2 >= 0"
+                       " ORDER BY path",
+    [LQ_CURSOR_BAD] = "SELECT path FROM bad_file WHERE path > ?1 || '/' AND path < ?1 || '0'"
+                      " AND ?2 >= 0 ORDER BY path",
+};
 
-enum lq_status lq_tracker_init(struct lq_tracker *tracker, struct lq_state *state,
-                               struct lq_error *err)
+enum lq_status lq_cursor_open(struct lq_cursor *cursor, enum lq_cursor_table table,
+                              const struct lq_sync_plan *plan, const char *leaf,
+                              struct lq_error *err)
 {
-    *tracker = (struct lq_tracker){ .state = state };
-    LQ_TRY(prepare(state,
-                   "SELECT size_bytes, sha256, run_uid, namespace, project, hostname FROM file"
-                   " WHERE path = ?",
-                   &tracker->file, err));
-    return prepare(state,
-                   "SELECT reason FROM bad_file WHERE path = ? AND size_bytes = ? AND mtime_ns = ?",
-                   &tracker->bad_file, err);
+    /* '0' is the byte after '/': the bounds take in the folder's files and nothing else. */
+    const struct bound values[] = { { .text = leaf }, { .number = plan->destination_id } };
+
+    cursor->state = plan->store->state;
+    if (!cursor->statement)
+        LQ_TRY(prepare(cursor->state, cursor_sql[table], &cursor->statement, err));
+    sqlite3_reset(cursor->statement);
+    return step(cursor->state, cursor->statement, values, LQ_COUNT(values), &cursor->more, err);
 }
 
-void lq_tracker_release(struct lq_tracker *tracker)
+enum lq_status lq_cursor_find(struct lq_cursor *cursor, const char *path, bool *found,
+                              struct lq_error *err)
 {
-    finalize(&tracker->file);
-    finalize(&tracker->bad_file);
-}
+    *found = false;
+    while (cursor->more) {
+        const int order = strcmp((const char *)sqlite3_column_text(cursor->statement, 0), path);
 
-enum lq_status lq_tracker_file(struct lq_tracker *tracker, struct lq_step *file,
-                               struct lq_error *err)
-{
-    const struct bound values[] = { { .text = file->path } };
-    sqlite3_stmt *statement = tracker->file;
-
-    LQ_TRY(step(tracker->state, statement, values, LQ_COUNT(values), &file->in_state, err));
-    if (file->in_state) {
-        file->put.size_bytes = sqlite3_column_int64(statement, 0);
-        snprintf(file->put.sha256, sizeof file->put.sha256, "%s",
-                 (const char *)sqlite3_column_text(statement, 1));
-        file->run_uid = column(statement, 2);
-        file->namespace_ = column(statement, 3);
-        file->project = column(statement, 4);
-        file->hostname = column(statement, 5);
+        *found = order == 0;
+        if (order >= 0)
+            return LQ_OK;
+        LQ_TRY(step(cursor->state, cursor->statement, NULL, 0, &cursor->more, err));
     }
-    sqlite3_reset(statement);
     return LQ_OK;
 }
 
-enum lq_status lq_tracker_bad_file(struct lq_tracker *tracker, struct lq_bad_file *bad,
-                                   struct lq_error *err)
+void lq_cursor_release(struct lq_cursor *cursor)
+{
+    finalize(&cursor->statement);
+}
+
+void lq_cursor_synced(const struct lq_cursor *cursor, struct lq_synced *row)
+{
+    sqlite3_stmt *statement = cursor->statement;
+
+    *row = (struct lq_synced){
+        .remote_path = (const char *)sqlite3_column_text(statement, 1),
+        .size_bytes = sqlite3_column_int64(statement, 2),
+        .sha256 = (const char *)sqlite3_column_text(statement, 3),
+        .raw_bytes = sqlite3_column_type(statement, 4) == SQLITE_NULL
+                         ? -1
+                         : sqlite3_column_int64(statement, 4),
+    };
+}
+
+void lq_cursor_file(const struct lq_cursor *cursor, struct lq_step *file)
+{
+    sqlite3_stmt *statement = cursor->statement;
+
+    file->in_state = true;
+    file->put.size_bytes = sqlite3_column_int64(statement, 1);
+    snprintf(file->put.sha256, sizeof file->put.sha256, "%s",
+             (const char *)sqlite3_column_text(statement, 2));
+    file->run_uid = column(statement, 3);
+    file->namespace_ = column(statement, 4);
+    file->project = column(statement, 5);
+    file->hostname = column(statement, 6);
+}
+
+enum lq_status lq_track_bad_file(struct lq_state *state, struct lq_bad_file *bad,
+                                 struct lq_error *err)
 {
     const struct bound values[] = { { .text = bad->path },
                                     { .number = bad->size_bytes },
                                     { .number = bad->mtime_ns } };
-    sqlite3_stmt *statement = tracker->bad_file;
+    LQ_CLEANUP(finalize) sqlite3_stmt *statement = NULL;
 
-    LQ_TRY(step(tracker->state, statement, values, LQ_COUNT(values), &bad->in_state, err));
+    LQ_TRY(prepare(state,
+                   "SELECT reason FROM bad_file WHERE path = ? AND size_bytes = ? AND mtime_ns = ?",
+                   &statement, err));
+    LQ_TRY(step(state, statement, values, LQ_COUNT(values), &bad->in_state, err));
     if (bad->in_state)
         bad->reason = column(statement, 0);
-    sqlite3_reset(statement);
     return LQ_OK;
 }
 
 /* ---- recording ---- */
 
-static enum lq_status record_steps(struct lq_sync_plan *plan, const struct lq_step *steps,
-                                   size_t n_steps, int64_t now, struct lq_error *err)
+/* What is remembered of one step, by what became of it. */
+enum record { RECORD_RUN, RECORD_RAW, RECORD_FAILED, RECORD_MENDED, RECORD_COUNT };
+
+static const char *const record_sql[RECORD_COUNT] = {
+    [RECORD_RUN] =
+        "INSERT INTO synced (destination_id, path, remote_path, size_bytes, sha256, synced_at)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET"
+        " raw_bytes = CASE WHEN remote_path = excluded.remote_path THEN raw_bytes END,"
+        " remote_path = excluded.remote_path, size_bytes = excluded.size_bytes,"
+        " sha256 = excluded.sha256, synced_at = excluded.synced_at",
+    [RECORD_RAW] = "UPDATE synced SET raw_bytes = ?4 WHERE destination_id = ?1 AND path = ?2",
+    [RECORD_FAILED] = "INSERT OR REPLACE INTO failed (destination_id, path, reason, failed_at)"
+                      " VALUES (?1, ?2, ?7, ?6)",
+    [RECORD_MENDED] = "DELETE FROM failed WHERE destination_id = ?1 AND path = ?2",
+};
+
+struct recorder {
+    struct lq_sync_plan *plan;
+    sqlite3_stmt *statements[RECORD_COUNT]; /* prepared when first needed */
+};
+
+static void recorder_release(struct recorder *recorder)
 {
+    for (size_t i = 0; i < RECORD_COUNT; i++)
+        finalize(&recorder->statements[i]);
+}
+
+static enum lq_status record(struct recorder *recorder, enum record what,
+                             const struct lq_step *file, struct lq_error *err)
+{
+    const struct lq_sync_plan *plan = recorder->plan;
     struct lq_state *state = plan->store->state;
-    LQ_CLEANUP(finalize) sqlite3_stmt *statement = NULL;
+    const struct bound all[] = {
+        { .number = plan->destination_id },
+        { .text = file->path },
+        { .text = file->remote_path },
+        { .number = file->put.size_bytes },
+        { .text = file->put.sha256 },
+        { .number = plan->opts.now },
+        { .text = file->error ? file->error : "" },
+    };
+    sqlite3_stmt **statement = &recorder->statements[what];
     bool found;
 
-    LQ_TRY(prepare(state,
-                   "INSERT OR REPLACE INTO synced (destination_id, path, remote_path, size_bytes,"
-                   " sha256, synced_at) VALUES (?, ?, ?, ?, ?, ?)",
-                   &statement, err));
-    for (size_t i = 0; i < n_steps; i++) {
-        const struct lq_step *file = &steps[i];
-        const struct bound values[] = {
-            { .number = plan->destination_id }, { .text = file->path },
-            { .text = file->remote_path },      { .number = file->put.size_bytes },
-            { .text = file->put.sha256 },       { .number = now }
-        };
+    if (!*statement)
+        LQ_TRY(prepare(state, record_sql[what], statement, err));
+    LQ_TRY(step(state, *statement, all, (size_t)sqlite3_bind_parameter_count(*statement), &found,
+                err));
+    sqlite3_reset(*statement);
+    return LQ_OK;
+}
 
-        if (file->file.outcome != LQ_SYNC_COPIED && file->file.outcome != LQ_SYNC_PRESENT)
-            continue;
-        LQ_TRY(step(state, statement, values, LQ_COUNT(values), &found, err));
-        sqlite3_reset(statement);
-        if (!file->in_state)
-            LQ_TRY(lq_state_add_file(state,
-                                     &(struct lq_state_file){
-                                         .path = file->path,
-                                         .size_bytes = file->put.size_bytes,
-                                         .sha256 = file->put.sha256,
-                                         .run_uid = file->run_uid,
-                                         .namespace_ = file->namespace_,
-                                         .project = file->project,
-                                         .hostname = file->hostname,
-                                     },
-                                     err));
-    }
+static enum lq_status record_step(struct recorder *recorder, const struct lq_step *file,
+                                  struct lq_error *err)
+{
+    struct lq_state *state = recorder->plan->store->state;
+
+    if (file->file.outcome == LQ_SYNC_FAILED)
+        return record(recorder, RECORD_FAILED, file, err);
+    if (file->file.outcome == LQ_SYNC_PENDING)
+        return LQ_OK;
+    if (recorder->plan->had_failures)
+        LQ_TRY(record(recorder, RECORD_MENDED, file, err));
+    if (file->file.is_raw)
+        return record(recorder, RECORD_RAW, file, err);
+    LQ_TRY(record(recorder, RECORD_RUN, file, err));
+    if (file->in_state)
+        return LQ_OK;
+    return lq_state_add_file(state,
+                             &(struct lq_state_file){
+                                 .path = file->path,
+                                 .size_bytes = file->put.size_bytes,
+                                 .sha256 = file->put.sha256,
+                                 .run_uid = file->run_uid,
+                                 .namespace_ = file->namespace_,
+                                 .project = file->project,
+                                 .hostname = file->hostname,
+                             },
+                             err);
+}
+
+static enum lq_status record_steps(struct lq_sync_plan *plan, const struct lq_step *steps,
+                                   size_t n_steps, struct lq_error *err)
+{
+    LQ_CLEANUP(recorder_release) struct recorder recorder = { .plan = plan };
+
+    for (size_t i = 0; i < n_steps; i++)
+        LQ_TRY(record_step(&recorder, &steps[i], err));
     return LQ_OK;
 }
 
@@ -252,20 +557,112 @@ static enum lq_status record_bad_files(struct lq_sync_plan *plan, struct lq_erro
     return LQ_OK;
 }
 
-enum lq_status lq_track_record(struct lq_sync_plan *plan, const struct lq_step *steps,
-                               size_t n_steps, int64_t now, struct lq_error *err)
+/* Begin a transaction, and end it: by `status`. */
+static enum lq_status begin(struct lq_state *state, struct lq_error *err)
 {
-    sqlite3 *sqlite = lq_state_sqlite(plan->store->state);
-    enum lq_status status;
+    if (sqlite3_exec(lq_state_sqlite(state), "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+        return lq_state_error(state, "begin", err);
+    return LQ_OK;
+}
 
-    if (sqlite3_exec(sqlite, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
-        return lq_state_error(plan->store->state, "begin", err);
-    status = record_steps(plan, steps, n_steps, now, err);
-    if (status == LQ_OK)
-        status = record_bad_files(plan, err);
+static enum lq_status end(struct lq_state *state, enum lq_status status, struct lq_error *err)
+{
+    sqlite3 *sqlite = lq_state_sqlite(state);
+
     if (status == LQ_OK && sqlite3_exec(sqlite, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
-        status = lq_state_error(plan->store->state, "commit", err);
-    if (status != LQ_OK)
+        status = lq_state_error(state, "commit", err);
+    if (status != LQ_OK && !sqlite3_get_autocommit(sqlite))
         sqlite3_exec(sqlite, "ROLLBACK", NULL, NULL, NULL);
     return status;
+}
+
+enum lq_status lq_track_record(struct lq_sync_plan *plan, const struct lq_step *steps,
+                               size_t n_steps, struct lq_error *err)
+{
+    struct lq_state *state = plan->store->state;
+    enum lq_status status;
+
+    LQ_TRY(begin(state, err));
+    status = record_steps(plan, steps, n_steps, err);
+    if (status == LQ_OK)
+        status = record_bad_files(plan, err);
+    return end(state, status, err);
+}
+
+/* Do it for each step that is missing at the destination. */
+static enum lq_status forget_missing(struct lq_sync_plan *plan, struct lq_error *err)
+{
+    static const char *const sql[] = {
+        "DELETE FROM synced WHERE destination_id = ?1 AND path = ?2",
+        "UPDATE synced SET raw_bytes = NULL WHERE destination_id = ?1 AND path = ?2",
+        "DELETE FROM scanned WHERE destination_id = ?1 AND folder = ?2",
+    };
+
+    for (size_t i = 0; i < plan->n_steps; i++) {
+        const struct lq_step *file = &plan->steps[i];
+        const struct bound values[] = { { .number = plan->destination_id },
+                                        { .text = file->path } };
+        const struct bound folder[] = { { .number = plan->destination_id },
+                                        { .text = plan->leaves.items[file->leaf].path } };
+
+        if (file->file.why != LQ_SYNC_MISSING)
+            continue;
+        LQ_TRY(change(plan->store->state, sql[file->file.is_raw], values, LQ_COUNT(values), err));
+        LQ_TRY(change(plan->store->state, sql[2], folder, LQ_COUNT(folder), err));
+    }
+    return LQ_OK;
+}
+
+enum lq_status lq_track_forget_missing(struct lq_sync_plan *plan, struct lq_error *err)
+{
+    struct lq_state *state = plan->store->state;
+
+    LQ_TRY(begin(state, err));
+    return end(state, forget_missing(plan, err), err);
+}
+
+/* A folder's time says nothing about what happened in the same tick of the file system's clock. */
+#define RACY_NS (3 * INT64_C(1000000000))
+
+static bool can_skip(const struct lq_sync_plan *plan, size_t leaf)
+{
+    return plan->scans[leaf].listed && !plan->scans[leaf].dirty && plan->leaves.times_tell &&
+           plan->leaves.items[leaf].mtime_ns + RACY_NS < plan->opts.now * 1000;
+}
+
+static enum lq_status record_scans(struct lq_sync_plan *plan, struct lq_error *err)
+{
+    struct lq_state *state = plan->store->state;
+    LQ_CLEANUP(finalize) sqlite3_stmt *statement = NULL;
+    bool found;
+
+    LQ_TRY(prepare(state,
+                   "INSERT OR REPLACE INTO scanned (destination_id, folder, mtime_ns, with_raw)"
+                   " VALUES (?, ?, ?, ?)",
+                   &statement, err));
+    for (size_t i = 0; i < plan->leaves.count; i++) {
+        const struct bound values[] = { { .number = plan->destination_id },
+                                        { .text = plan->leaves.items[i].path },
+                                        { .number = plan->leaves.items[i].mtime_ns },
+                                        { .number = plan->opts.include_raw } };
+
+        if (!can_skip(plan, i))
+            continue;
+        LQ_TRY(step(state, statement, values, LQ_COUNT(values), &found, err));
+        sqlite3_reset(statement);
+    }
+    return LQ_OK;
+}
+
+enum lq_status lq_track_record_scans(struct lq_sync_plan *plan, struct lq_error *err)
+{
+    struct lq_state *state = plan->store->state;
+
+    for (size_t i = 0; i < plan->leaves.count; i++) {
+        if (!can_skip(plan, i))
+            continue;
+        LQ_TRY(begin(state, err));
+        return end(state, record_scans(plan, err), err);
+    }
+    return LQ_OK;
 }

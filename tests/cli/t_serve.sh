@@ -148,7 +148,7 @@ assert [line["marked"] for line in context["lines"]] == [False, True], context
 assert [run["ref"] for run in status["runs"]] == ["2"]
 assert [run["ref"] for run in history["runs"]] == ["2"] and history["truncated"]
 assert query["rows"] == [{"n": 4}]
-assert sync["sync"]["pending_runs"] == 2 and sync["sync"]["pending_bytes"] > 0
+assert sync["sync"]["destinations"][0]["pending_runs"] == 2 and not sync["sync"]["destinations"][0]["failures"]
 END
     done
 }

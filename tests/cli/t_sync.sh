@@ -18,11 +18,15 @@ test_first_and_next() {
     lq run -q -n build true 2>/dev/null
     run lq sync --dry-run
     expect_rc 0
-    expect_stdout <<'END'
-namespace=acme/project=rocket/hostname=testhost/date=.../source=run/001_build_....parquet
+    expect_stdout <<END
+would sync 1 run (... kB) to '$HOME/.lq/projects'
 END
-    expect_in_stderr "lq: would sync 1 run ("
     expect test ! -e "$HOME/.lq"
+    run lq sync -nv
+    expect_stdout <<END
+new      namespace=acme/project=rocket/hostname=testhost/date=.../source=run/001_build_....parquet
+would sync 1 run (... kB) to '$HOME/.lq/projects'
+END
 
     run lq sync
     expect_rc 0
@@ -155,10 +159,10 @@ test_home_is_not_set() {
     lq run -q true 2>/dev/null
     # Whoever has no HOME has one by the user database; a folder called "~" nobody wants.
     run env -u HOME lq sync --dry-run
-    [[ $(<"$state/err") == *" to '/"* ]] || fail "where to? $(<"$state/err")"
+    [[ $(<"$state/out") == *" to '/"* ]] || fail "where to? $(<"$state/out")"
     # shellcheck disable=SC2088 # lq is to expand it
     run env -u HOME lq sync -n '~/here'
-    expect_not_in_stderr "$PWD"
+    [[ $(<"$state/out") != *"$PWD"* ]] || fail "where to? $(<"$state/out")"
 }
 
 run_tests "$@"

@@ -77,7 +77,9 @@ static void test_config_refused(void)
     } cases[] = {
         { "capture:\n  foo: 1\n", "line 2: unknown key 'capture.foo'" },
         { "\n\nfoo: 1\n", "line 3: unknown key 'foo'" },
-        { "sync: {mode: auto}\n", "line 1: unknown key 'sync.mode'" },
+        { "sync: {speed: fast}\n", "line 1: unknown key 'sync.speed'" },
+        { "sync: {mode: hardlink}\n", "must be auto, copy or symlink" },
+        { "sync: {include_raw: 1}\n", "must be true or false" },
         { "sync:\n  Destination: x\n", "line 2: unknown key 'sync.Destination'" },
         { "'s3://AKIA:very@b': 1\n", "line 1: unknown key" },
         { "sync:\n  ? [a]\n  : b\n", "line 2: unknown key below sync" },

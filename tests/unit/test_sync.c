@@ -51,6 +51,9 @@ FAULTY(int, mkdirat, (int dir, const char *path, mode_t mode), dir, path, mode)
 FAULTY(int, renameat2, (int dir, const char *from, int to_dir, const char *to, unsigned flags), dir,
        from, to_dir, to, flags)
 
+FAULTY(int, linkat, (int dir, const char *path, int to_dir, const char *to, int flags), dir, path,
+       to_dir, to, flags)
+
 /* No test cuts the power, so nothing is really waited for. */
 #define FAULTY_SYNC(name)                                                                          \
     int name(int fd);                                                                              \
@@ -217,12 +220,14 @@ static int count_there(const char *dest)
     return n_runs_there;
 }
 
+static enum lq_sync_mode test_mode; /* of sync_to() */
+
 /* Plan and apply; `counts` may be NULL. */
 static enum lq_status sync_to(struct world *world, const char *dest, struct lq_sync_counts *counts,
                               struct lq_error *err)
 {
     LQ_CLEANUP(lq_sync_plan_free) struct lq_sync_plan *plan = NULL;
-    static const struct lq_sync_opts opts = { .now = 42 };
+    const struct lq_sync_opts opts = { .now = 42, .mode = test_mode };
 
     LQ_TRY(lq_sync_plan_new(&plan, world->store, dest, &opts, err));
     return lq_sync_apply(plan, counts, err);
@@ -230,9 +235,10 @@ static enum lq_status sync_to(struct world *world, const char *dest, struct lq_s
 
 static size_t plan_count(struct world *world, const char *dest)
 {
+    const struct lq_sync_opts opts = { .mode = test_mode };
     LQ_CLEANUP(lq_sync_plan_free) struct lq_sync_plan *plan = NULL;
 
-    if (!CHECK(lq_sync_plan_new(&plan, world->store, dest, NULL, NULL) == LQ_OK))
+    if (!CHECK(lq_sync_plan_new(&plan, world->store, dest, &opts, NULL) == LQ_OK))
         return 0;
     return lq_sync_plan_file_count(plan);
 }
@@ -518,8 +524,10 @@ static void test_obstacles(void)
     }
 }
 
+/* A link shows whatever the local file holds; a copy is what was recorded. */
 static void test_local_file_changed(void)
 {
+    static const struct lq_sync_opts opts = { .mode = LQ_SYNC_MODE_COPY };
     static const struct {
         const char *text; /* NULL: removed */
         enum lq_status status;
@@ -540,7 +548,7 @@ static void test_local_file_changed(void)
         path = lq_format("%s/logs/" PATH, world.lq_dir);
         add_runs(&world, 2);
         add_run(&world, run_1, "file 1");
-        CHECK(lq_sync_plan_new(&plan, world.store, world.dest, NULL, &err) == LQ_OK);
+        CHECK(lq_sync_plan_new(&plan, world.store, world.dest, &opts, &err) == LQ_OK);
         if (cases[i].text)
             write_file(path, cases[i].text);
         else
@@ -719,7 +727,7 @@ static enum lq_status on_found(void *ctx, const char *path, int64_t size_bytes,
 
 static struct lq_remote *open_remote(struct world *world)
 {
-    static const struct lq_sync_opts opts = { 0 };
+    static const struct lq_sync_opts opts = { .mode = LQ_SYNC_MODE_COPY };
     struct lq_place place = { 0 };
     struct lq_remote *remote = NULL;
 
@@ -853,12 +861,343 @@ static void test_older_state(void)
     add_runs(&world, 3);
     CHECK(sync_to(&world, world.dest, NULL, NULL) == LQ_OK);
     CHECK(sqlite3_exec(lq_state_sqlite(world.store->state),
-                       "ALTER TABLE destination DROP COLUMN naming; PRAGMA user_version = 1", NULL,
-                       NULL, NULL) == SQLITE_OK);
+                       "DROP TABLE failed; DROP TABLE scanned;"
+                       "ALTER TABLE synced DROP COLUMN raw_bytes;"
+                       "ALTER TABLE destination DROP COLUMN naming;"
+                       "ALTER TABLE destination DROP COLUMN mode;"
+                       "ALTER TABLE destination DROP COLUMN last_error;"
+                       "ALTER TABLE destination DROP COLUMN swept_at;"
+                       "PRAGMA user_version = 1",
+                       NULL, NULL, NULL) == SQLITE_OK);
     lq_store_close(&world.store);
     CHECK(lq_store_open(&world.store, &world.project, NULL) == LQ_OK);
-    CHECK_INT(sql_int(&world, "PRAGMA user_version"), 2);
+    CHECK_INT(sql_int(&world, "PRAGMA user_version"), 3);
     CHECK_INT(plan_count(&world, world.dest), 0);
+}
+
+/* ---- what is looked at, and what is done about it ---- */
+
+/* A day after the files were made, as far as the tests go. */
+#define LATER (INT64_C(4000000000) * LQ_US_PER_SECOND)
+
+static enum lq_status sync_with(struct world *world, struct lq_sync_opts opts,
+                                struct lq_sync_counts *counts, struct lq_error *err)
+{
+    LQ_CLEANUP(lq_sync_plan_free) struct lq_sync_plan *plan = NULL;
+
+    opts.now = LATER;
+    LQ_TRY(lq_sync_plan_new(&plan, world->store, world->dest, &opts, err));
+    return lq_sync_apply(plan, counts, err);
+}
+
+static char *there(const struct world *world, const char *name)
+{
+    return lq_format("%s/" REMOTE_FOLDER "/%s", world->dest, name);
+}
+
+static ino_t inode(const char *path)
+{
+    struct stat info;
+
+    return CHECK(stat(path, &info) == 0) ? info.st_ino : 0;
+}
+
+/* Whether the one run at the destination is the local file itself. */
+static bool is_linked(const struct world *world)
+{
+    LQ_CLEANUP(lq_free) char *path = there(world, NAME ".parquet");
+    LQ_CLEANUP(lq_free) char *local = lq_format("%s/logs/" PATH, world->lq_dir);
+
+    return inode(path) == inode(local);
+}
+
+/* A change of mode changes what is there, whole at every moment and once only. */
+static void test_modes(void)
+{
+    static const struct {
+        enum lq_sync_mode mode;
+        bool linked;
+        size_t n_copied;
+    } rounds[] = {
+        { LQ_SYNC_MODE_AUTO, true, 1 },  { LQ_SYNC_MODE_AUTO, true, 0 },
+        { LQ_SYNC_MODE_COPY, false, 1 }, { LQ_SYNC_MODE_COPY, false, 0 },
+        { LQ_SYNC_MODE_AUTO, true, 1 },
+    };
+    LQ_CLEANUP(world_release) struct world world;
+
+    world_init(&world);
+    add_run(&world, run_1, "file 1");
+    for (size_t i = 0; i < LQ_COUNT(rounds); i++) {
+        struct lq_sync_counts counts;
+
+        CHECK_INT(sync_with(&world, (struct lq_sync_opts){ .mode = rounds[i].mode }, &counts, NULL),
+                  LQ_OK);
+        CHECK_INT(counts.n_copied, rounds[i].n_copied);
+        CHECK(is_linked(&world) == rounds[i].linked);
+        check_text(&world, REMOTE_FOLDER "/" NAME ".parquet", "file 1");
+        CHECK_INT(count_there(world.dest), 1);
+        CHECK_INT(n_other_files, 0);
+    }
+}
+
+/* A link would keep from others what a copy would show them. */
+static void test_private_file_is_copied(void)
+{
+    LQ_CLEANUP(world_release) struct world world;
+    LQ_CLEANUP(lq_free) char *local = NULL;
+    const mode_t before = umask(022);
+
+    world_init(&world);
+    local = lq_format("%s/logs/" PATH, world.lq_dir);
+    add_run(&world, run_1, "file 1");
+    CHECK(chmod(local, 0600) == 0);
+    CHECK_INT(sync_to(&world, world.dest, NULL, NULL), LQ_OK);
+    CHECK(!is_linked(&world));
+    umask(before);
+}
+
+static void add_raw(const struct world *world, const char *path, const char *text)
+{
+    LQ_CLEANUP(lq_free) char *raw = lq_format("%s/raw/%s", world->lq_dir, path);
+
+    write_file(raw, text);
+}
+
+/* Raw logs follow their runs, whatever name those got, and also when they are asked for later. */
+static void test_raw_logs(void)
+{
+    static const char raw[] = "namespace=acme/project=app/_raw/hostname=ci-1/" FOLDER "/" NAME;
+    LQ_CLEANUP(world_release) struct world world;
+    LQ_CLEANUP(lq_free) char *taken = NULL;
+    LQ_CLEANUP(lq_free) char *own = lq_format("%s-" RUN8 ".log.zst", raw);
+    struct lq_sync_counts counts;
+    struct lq_state_file second = run_1;
+
+    world_init(&world);
+    taken = there(&world, NAME ".parquet");
+    write_file(taken, "file 2");
+    add_run(&world, run_1, "file 1");
+    add_raw(&world, FOLDER "/" NAME ".log.zst", "log 1");
+    add_raw(&world, FOLDER "/003_of_no_run.log.zst", "log 3");
+    CHECK_INT(sync_with(&world, (struct lq_sync_opts){ 0 }, &counts, NULL), LQ_OK);
+    CHECK_INT(counts.n_raw, 0);
+    for (int round = 0; round < 2; round++) {
+        CHECK_INT(sync_with(&world, (struct lq_sync_opts){ .include_raw = true }, &counts, NULL),
+                  LQ_OK);
+        CHECK_INT(counts.n_files, round == 0 ? 1 : 0);
+        CHECK_INT(counts.n_copied_raw, round == 0 ? 1 : 0);
+        check_text(&world, own, "log 1");
+    }
+    second.path = FOLDER "/002_b_143022.parquet";
+    add_run(&world, second, "file 3");
+    add_raw(&world, FOLDER "/002_b_143022.log.zst", "log 2");
+    CHECK_INT(sync_with(&world, (struct lq_sync_opts){ .include_raw = true }, &counts, NULL),
+              LQ_OK);
+    CHECK_INT(counts.n_copied, 2);
+    CHECK_INT(sql_int(&world, "SELECT count(raw_bytes) FROM synced"), 2);
+
+    /* state.db lost: what is there is found, raw logs too. */
+    CHECK(sqlite3_exec(lq_state_sqlite(world.store->state), "DELETE FROM synced", NULL, NULL,
+                       NULL) == SQLITE_OK);
+    CHECK(sqlite3_exec(lq_state_sqlite(world.store->state), "DELETE FROM scanned", NULL, NULL,
+                       NULL) == SQLITE_OK);
+    CHECK_INT(sync_with(&world, (struct lq_sync_opts){ .include_raw = true }, &counts, NULL),
+              LQ_OK);
+    CHECK_INT(counts.n_present, 4);
+    count_there(world.dest);
+    CHECK_INT(n_other_files, 2);
+}
+
+/* The folder of a run file is read only when it has changed; a run in it never goes unseen. */
+static void test_folders_are_skipped(void)
+{
+    LQ_CLEANUP(world_release) struct world world;
+    LQ_CLEANUP(lq_free) char *folder = NULL;
+    LQ_CLEANUP(lq_free) char *local = NULL;
+    struct timespec times[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
+    struct lq_sync_counts counts;
+    struct lq_state_file second = run_1;
+
+    world_init(&world);
+    folder = lq_format("%s/logs/" FOLDER, world.lq_dir);
+    local = lq_format("%s/bad.parquet", folder);
+    add_run(&world, run_1, "file 1");
+    CHECK_INT(sync_with(&world, (struct lq_sync_opts){ 0 }, &counts, NULL), LQ_OK);
+    CHECK_INT(sql_int(&world, "SELECT count(*) FROM scanned"), 1);
+    second.path = FOLDER "/002_b_143022.parquet";
+    add_run(&world, second, "file 2");
+    CHECK_INT(sync_with(&world, (struct lq_sync_opts){ 0 }, &counts, NULL), LQ_OK);
+    CHECK_INT(counts.n_copied, 1);
+
+    /* To see that it is skipped, make it look unchanged when it is not. */
+    CHECK(utimensat(AT_FDCWD, folder, times, 0) == 0);
+    CHECK_INT(sync_with(&world, (struct lq_sync_opts){ 0 }, &counts, NULL), LQ_OK);
+    second.path = FOLDER "/003_b_143022.parquet";
+    add_run(&world, second, "file 3");
+    CHECK(utimensat(AT_FDCWD, folder, times, 0) == 0);
+    CHECK_INT(sync_with(&world, (struct lq_sync_opts){ 0 }, &counts, NULL), LQ_OK);
+    CHECK_INT(counts.n_files, 0);
+    CHECK_INT(sync_with(&world, (struct lq_sync_opts){ .force = true }, &counts, NULL), LQ_OK);
+    CHECK_INT(counts.n_copied, 1);
+
+    /* What may change in place keeps its folder under watch. */
+    write_file(local, "");
+    CHECK_INT(sync_with(&world, (struct lq_sync_opts){ 0 }, &counts, NULL),
+              LQ_OK); /* empty: no need to ask libduckdb */
+    CHECK_INT(sql_int(&world, "SELECT count(*) FROM scanned WHERE mtime_ns <> 1000000000000"), 0);
+
+    /* A time that is too near to now says nothing. */
+    CHECK(unlink(local) == 0);
+    times[1].tv_sec = LATER / LQ_US_PER_SECOND - 1;
+    CHECK(utimensat(AT_FDCWD, folder, times, 0) == 0);
+    CHECK_INT(sync_with(&world, (struct lq_sync_opts){ 0 }, &counts, NULL), LQ_OK);
+    CHECK_INT(sql_int(&world, "SELECT count(*) FROM scanned WHERE mtime_ns > 2000000000000"), 0);
+}
+
+/* What has become of the one file at the destination, and what --force, --verify and --verify --deep do. */
+static void test_verify(void)
+{
+    static const struct {
+        const char *what, *text; /* NULL: it is gone */
+        bool force, deep;
+        size_t n_copied, n_verified;
+        const char *after;
+    } cases[] = {
+        { "all is well", "file 1", false, false, 0, 1, "file 1" },
+        { "all is well, deep", "file 1", false, true, 0, 1, "file 1" },
+        { "gone", NULL, false, false, 1, 0, "file 1" },
+        { "gone, deep", NULL, false, true, 1, 0, "file 1" },
+        { "gone, force", NULL, true, false, 1, 0, "file 1" },
+        { "cut", "file", false, false, 1, 0, "file 1" },
+        { "cut, deep", "file", false, true, 1, 0, "file 1" },
+        { "longer, force looks at names only", "file 11", true, false, 0, 1, "file 11" },
+        { "changed, by size it is not seen", "file X", false, false, 0, 1, "file X" },
+        { "changed, deep", "file X", false, true, 1, 0, "file 1" },
+        { "longer", "file 1 and more", false, false, 1, 0, "file 1" },
+    };
+
+    for (size_t i = 0; i < LQ_COUNT(cases); i++) {
+        LQ_CLEANUP(world_release) struct world world;
+        LQ_CLEANUP(lq_free) char *path = NULL;
+        struct lq_sync_opts opts = { .mode = LQ_SYNC_MODE_COPY };
+        struct lq_sync_counts counts;
+
+        TAP_CASE(cases[i].what);
+        world_init(&world);
+        path = there(&world, NAME ".parquet");
+        add_run(&world, run_1, "file 1");
+        CHECK_INT(sync_with(&world, opts, NULL, NULL), LQ_OK);
+        if (cases[i].text)
+            write_file(path, cases[i].text);
+        else
+            CHECK(unlink(path) == 0);
+        opts.force = cases[i].force;
+        opts.verify = !cases[i].force;
+        opts.deep = cases[i].deep;
+        CHECK_INT(sync_with(&world, opts, &counts, NULL), LQ_OK);
+        CHECK_INT(counts.n_copied, cases[i].n_copied);
+        CHECK_INT(counts.n_verified, cases[i].n_verified);
+        check_text(&world, REMOTE_FOLDER "/" NAME ".parquet", cases[i].after);
+        CHECK_INT(count_there(world.dest), 1);
+        CHECK_INT(n_other_files, 0);
+    }
+}
+
+static void test_extra_files(void)
+{
+    LQ_CLEANUP(world_release) struct world world;
+    LQ_CLEANUP(lq_free) char *path = NULL;
+    LQ_CLEANUP(lq_sync_plan_free) struct lq_sync_plan *plan = NULL;
+    const struct lq_sync_opts opts = { .verify = true };
+
+    world_init(&world);
+    path = there(&world, "009_b_143022.parquet");
+    add_run(&world, run_1, "file 1");
+    CHECK_INT(sync_with(&world, (struct lq_sync_opts){ 0 }, NULL, NULL), LQ_OK);
+    write_file(path, "file 9");
+    CHECK_INT(lq_sync_plan_new(&plan, world.store, world.dest, &opts, NULL), LQ_OK);
+    CHECK_INT(lq_sync_plan_file_count(plan), 0);
+    if (CHECK_INT(lq_sync_plan_extra_count(plan), 1))
+        CHECK_STR(lq_sync_plan_extra(plan, 0)->remote_path, REMOTE_FOLDER "/009_b_143022.parquet");
+}
+
+/* The local file of a link is damaged, and the one there with it: no copy is left to mend them by. */
+static void test_damaged_link(void)
+{
+    LQ_CLEANUP(world_release) struct world world;
+    LQ_CLEANUP(lq_free) char *local = NULL;
+    struct lq_error err = { 0 };
+
+    world_init(&world);
+    local = lq_format("%s/logs/" PATH, world.lq_dir);
+    add_run(&world, run_1, "file 1");
+    CHECK_INT(sync_with(&world, (struct lq_sync_opts){ 0 }, NULL, NULL), LQ_OK);
+    write_file(local, "file X");
+    CHECK_INT(sync_with(&world, (struct lq_sync_opts){ .verify = true }, NULL, NULL), LQ_OK);
+    CHECK_INT(sync_with(&world, (struct lq_sync_opts){ .verify = true, .deep = true }, NULL, &err),
+              LQ_CORRUPT);
+    CHECK(strstr(err.message, "which is a hard link to it") != NULL);
+    write_file(local, "file 1");
+    CHECK_INT(sync_with(&world, (struct lq_sync_opts){ .verify = true, .deep = true }, NULL, NULL),
+              LQ_OK);
+    CHECK_INT(sql_int(&world, "SELECT count(*) FROM failed"), 0);
+}
+
+struct told {
+    int n_states;
+    struct lq_sync_state last;
+    char problem[512], reason[512];
+};
+
+static void on_state(void *ctx, const struct lq_sync_state *state)
+{
+    struct told *told = ctx;
+
+    told->n_states++;
+    told->last = *state;
+    snprintf(told->problem, sizeof told->problem, "%s", state->problem ? state->problem : "");
+    snprintf(told->reason, sizeof told->reason, "%s",
+             state->n_failures ? state->failures[0].reason : "");
+}
+
+/* What failed is remembered with its reason until it is there. */
+static void test_status(void)
+{
+    LQ_CLEANUP(world_release) struct world world;
+    LQ_CLEANUP(lq_free) char *local = NULL;
+    LQ_CLEANUP(lq_free) char *away = NULL;
+    struct told told = { 0 };
+
+    world_init(&world);
+    local = lq_format("%s/logs/" PATH, world.lq_dir);
+    away = lq_path_join(world.root, "away");
+    add_run(&world, run_1, "file 1");
+    CHECK_INT(lq_sync_status(world.store, world.dest, NULL, on_state, &told, NULL), LQ_OK);
+    CHECK_INT(told.n_states, 1);
+    CHECK(told.last.configured && !told.last.known && !*told.problem);
+    CHECK_INT(told.last.n_pending, 1);
+
+    write_file(local, "file 1 and more");
+    CHECK_INT(sync_to(&world, world.dest, NULL, NULL), LQ_CORRUPT);
+    CHECK_INT(lq_sync_status(world.store, world.dest, NULL, on_state, &told, NULL), LQ_OK);
+    CHECK(strstr(told.reason, "has changed since") && strstr(told.problem, "has changed since"));
+    CHECK_INT(told.last.n_failures, 1);
+    CHECK_INT(told.last.n_pending, 1);
+    CHECK_INT(told.last.last_success, 0);
+
+    write_file(local, "file 1");
+    CHECK_INT(sync_to(&world, world.dest, NULL, NULL), LQ_OK);
+    CHECK_INT(lq_sync_status(world.store, world.dest, NULL, on_state, &told, NULL), LQ_OK);
+    CHECK(told.last.n_failures == 0 && !*told.problem);
+    CHECK_INT(told.last.n_present, 1);
+    CHECK_INT(told.last.n_pending, 0);
+    CHECK_INT(told.last.last_success, 42);
+
+    CHECK(rename(world.dest, away) == 0);
+    CHECK_INT(lq_sync_status(world.store, away, NULL, on_state, &told, NULL), LQ_OK);
+    CHECK_INT(told.n_states, 5); /* that one is new, the other known */
+    CHECK(!told.last.configured && strstr(told.problem, "is it mounted?"));
+    CHECK_INT(told.last.n_present, 1);
 }
 
 /* Two plans made before either is applied; then several processes at once. */
@@ -881,10 +1220,18 @@ static void test_two_at_once(void)
     world.dest[strlen(world.dest) - 1] = 'X';
     lq_store_close(&world.store); /* SQLite connections do not cross a fork */
     fflush(stdout);
-    for (int i = 0; i < 4; i++)
-        if (fork() == 0)
-            _exit(lq_store_open(&world.store, &world.project, NULL) != LQ_OK ||
-                  sync_to(&world, world.dest, NULL, NULL) != LQ_OK);
+    for (int i = 0; i < 4; i++) {
+        struct lq_error err = { 0 };
+
+        if (fork() != 0)
+            continue;
+        if (lq_store_open(&world.store, &world.project, &err) == LQ_OK &&
+            sync_to(&world, world.dest, NULL, &err) == LQ_OK)
+            _exit(0);
+        printf("#   %s\n", err.message);
+        fflush(stdout);
+        _exit(1);
+    }
     for (int i = 0; i < 4; i++) {
         int ended = 0;
 
@@ -942,21 +1289,31 @@ static void test_faults(void)
     static const struct {
         const char *what;
         int n_runs, error;
+        enum lq_sync_mode mode;
     } cases[] = {
-        { "killed, few files", 6, 0 },      { "killed, many", 32, 0 },
-        { "EIO, few files", 6, EIO },       { "EIO, many", 32, EIO },
-        { "ENOSPC, few files", 6, ENOSPC }, { "EXDEV, few files", 6, EXDEV },
-        { "EINTR, few files", 6, EINTR },   { "EACCES, few files", 6, EACCES },
+        { "killed, few copies", 6, 0, LQ_SYNC_MODE_COPY },
+        { "killed, many copies", 32, 0, LQ_SYNC_MODE_COPY },
+        { "EIO, few copies", 6, EIO, LQ_SYNC_MODE_COPY },
+        { "EIO, many copies", 32, EIO, LQ_SYNC_MODE_COPY },
+        { "ENOSPC, few copies", 6, ENOSPC, LQ_SYNC_MODE_COPY },
+        { "EXDEV, few copies", 6, EXDEV, LQ_SYNC_MODE_COPY },
+        { "EINTR, few copies", 6, EINTR, LQ_SYNC_MODE_COPY },
+        { "EACCES, few copies", 6, EACCES, LQ_SYNC_MODE_COPY },
+        { "killed, many links", 32, 0, LQ_SYNC_MODE_AUTO },
+        { "EXDEV, few links", 6, EXDEV, LQ_SYNC_MODE_AUTO },
+        { "EIO, few links", 6, EIO, LQ_SYNC_MODE_AUTO },
     };
 
     for (size_t i = 0; i < LQ_COUNT(cases); i++) {
         long n = 1;
 
         TAP_CASE(cases[i].what);
+        test_mode = cases[i].mode;
         while (fault_once(cases[i].n_runs, n, cases[i].error))
             n++;
-        CHECK(n > 3 * cases[i].n_runs); /* the faults did hit */
+        CHECK(n > cases[i].n_runs); /* the faults did hit */
     }
+    test_mode = LQ_SYNC_MODE_AUTO;
 }
 
 static bool is_loaded(const char *library)
@@ -1069,9 +1426,17 @@ int main(void)
     TAP_RUN(test_fetch_and_replace);
     TAP_RUN(test_sweep);
     TAP_RUN(test_older_state);
+    TAP_RUN(test_modes);
+    TAP_RUN(test_private_file_is_copied);
+    TAP_RUN(test_raw_logs);
+    TAP_RUN(test_extra_files);
+    TAP_RUN(test_status);
     TAP_RUN(test_two_at_once);
     TAP_RUN(test_faults);
     TAP_RUN(test_engine_not_loaded);
     TAP_RUN(test_unknown_files);
+    TAP_RUN(test_folders_are_skipped);
+    TAP_RUN(test_verify);
+    TAP_RUN(test_damaged_link);
     return tap_done();
 }
