@@ -37,8 +37,11 @@ static bool is_foreign(struct lq_str method)
 /* "org.example.AlarmTest.hours(int)[1]" is in the class "org.example.AlarmTest". */
 static struct lq_str class_of(struct lq_str name)
 {
-    const char *end = memchr(name.ptr, '(', name.len), *dot;
+    const char *end, *dot;
 
+    if (!name.len)
+        return name;
+    end = memchr(name.ptr, '(', name.len);
     dot = memrchr(name.ptr, '.', end ? (size_t)(end - name.ptr) : name.len);
     return (struct lq_str){ name.ptr, dot ? (size_t)(dot - name.ptr) : 0 };
 }

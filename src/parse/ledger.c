@@ -16,10 +16,19 @@ struct held {
     size_t bytes;
 };
 
+/* Which tests of an owner were handed over holds until its END. */
+struct session {
+    const char *owner;
+    uint64_t number;
+};
+
+#define MAX_SESSIONS 32
+
 struct lq_ledger {
     struct held *held;
     size_t n_held, capacity, bytes;
-    struct lq_seen done; /* failed tests handed over: owner, name */
+    struct session sessions[MAX_SESSIONS];
+    struct lq_seen done; /* tests handed over that did not pass: owner, session, name */
 };
 
 struct lq_ledger *lq_ledger_new(void)
@@ -99,9 +108,22 @@ static struct lq_event merge(const struct lq_event *result, const struct lq_even
 
 /* ---- the list ---- */
 
-static uint64_t key_of(const char *owner, const struct lq_event *event)
+static struct session *session_of(struct lq_ledger *ledger, const char *owner)
 {
-    return lq_seen_hash(lq_seen_hash(0, lq_str_of(owner)), event->test_name);
+    size_t i;
+
+    for (i = 0; i + 1 < MAX_SESSIONS && ledger->sessions[i].owner; i++)
+        if (strcmp(ledger->sessions[i].owner, owner) == 0)
+            return &ledger->sessions[i];
+    ledger->sessions[i].owner = owner;
+    return &ledger->sessions[i];
+}
+
+static uint64_t key_of(struct lq_ledger *ledger, const char *owner, const struct lq_event *event)
+{
+    const uint64_t session = session_of(ledger, owner)->number;
+
+    return lq_seen_hash(lq_seen_hash(session, lq_str_of(owner)), event->test_name);
 }
 
 static void emit(struct lq_ledger *ledger, struct lq_parser *parser, const char *owner,
@@ -109,8 +131,8 @@ static void emit(struct lq_ledger *ledger, struct lq_parser *parser, const char 
 {
     struct lq_event copy = *event;
 
-    if (failed(event))
-        lq_seen_add(&ledger->done, key_of(owner, event));
+    if (failed(event) || event->test_status == LQ_TEST_SKIP)
+        lq_seen_add(&ledger->done, key_of(ledger, owner, event));
     lq_parser_emit(parser, &copy);
 }
 
@@ -192,7 +214,8 @@ void lq_ledger_take(struct lq_ledger *ledger, struct lq_parser *parser, const ch
         return;
     case LQ_PART_DETAILS:
     case LQ_PART_RESULT:
-        if (failed(event) && lq_seen_has(&ledger->done, key_of(owner, event)))
+        if ((failed(event) || part == LQ_PART_DETAILS) &&
+            lq_seen_has(&ledger->done, key_of(ledger, owner, event)))
             return;
         break;
     case LQ_PART_WHOLE:
@@ -222,5 +245,8 @@ void lq_ledger_end(struct lq_ledger *ledger, struct lq_parser *parser, const cha
         free(held.event);
     }
     ledger->n_held = kept;
-    lq_seen_clear(&ledger->done);
+    if (owner)
+        session_of(ledger, owner)->number++;
+    else
+        lq_seen_clear(&ledger->done);
 }

@@ -24,6 +24,7 @@ struct mocha {
     struct test *tests;
     size_t n_tests, capacity;
     int64_t n_failing, n_sections;
+    int64_t last_line; /* that was taken into the tree */
     struct lq_clip name;
     struct lq_report report;
     bool titled, framed; /* its title is complete; its frames have begun */
@@ -101,7 +102,7 @@ static void add_test(struct lq_parser *parser, struct mocha *mocha, enum lq_test
     };
 }
 
-/* Whether it is a test's line. */
+/* Whether the line is a test's for certain. */
 static bool take_tree_line(struct lq_parser *parser, struct mocha *mocha, struct lq_line line)
 {
     const size_t indent = lq_indent(line.text);
@@ -114,7 +115,8 @@ static bool take_tree_line(struct lq_parser *parser, struct mocha *mocha, struct
                  : mark.ptr[0] >= '0' && mark.ptr[0] <= '9' ? LQ_TEST_FAIL
                                                             : LQ_TEST_PASS;
         add_test(parser, mocha, status, indent, line);
-        return true;
+        mocha->last_line = line.number;
+        return status != LQ_TEST_FAIL; /* many lists are numbered so: others may look at it */
     }
     if (indent && indent < line.text.len)
         lq_tree_enter(&mocha->tree, indent,
@@ -170,6 +172,8 @@ static bool match(struct lq_parser *parser, const struct lq_rule *rule, struct l
         mocha->part = COUNTS;
         mocha->n_failing = mocha->n_sections = 0;
     } else {
+        if (mocha->part == TREE && mocha->last_line == line.number)
+            return true;
         find_suites(parser, mocha, line);
         mocha->part = TREE;
         take_tree_line(parser, mocha, line);

@@ -14,6 +14,8 @@
 #define BLOCK_BYTES LQ_LINE_MAX_BYTES
 /* Groups that earlier lines of a multi-line pattern gave, kept for the next. */
 #define KEPT_BYTES 8192
+/* Patterns of several lines that may begin with the same line. */
+#define MAX_SEQUENCES 4
 /* A CI system's prefix, then a tool's: no real line has more. */
 #define MAX_PREFIXES 3
 
@@ -29,7 +31,7 @@ struct draft {
 
 /* A multi-line pattern of which some lines were seen. */
 struct sequence {
-    const struct lq_rule *rule; /* that the next line must match, or NULL */
+    const struct lq_rule *rule; /* that the next line must match */
     int64_t first_line;
     struct lq_str fields[LQ_N_FIELDS];
     char kept[KEPT_BYTES];
@@ -57,7 +59,8 @@ struct lq_parser {
     int n_prefixes;   /* cut off the present line so far */
     int64_t line_count;
     struct draft draft;
-    struct sequence sequence;
+    struct sequence sequences[MAX_SEQUENCES]; /* begun with the same line */
+    size_t n_sequences;
     const struct lq_family *active;
     struct slot slots[LQ_N_SLOTS];
     struct lq_ledger *ledger;
@@ -388,29 +391,37 @@ static struct lq_str copied(const struct lq_parser *parser, unsigned group, stru
 
 /* A line that a later line completes: keep its groups, and its text unless more than one event
  * will follow. */
-static void begin_sequence(struct lq_parser *parser, const struct lq_rule *rule,
-                           struct lq_line line)
+static void go_on(struct lq_parser *parser, struct sequence *sequence, const struct lq_rule *rule)
 {
-    struct sequence *sequence = &parser->sequence;
-
-    if (rule->first) {
-        memset(sequence->fields, 0, sizeof sequence->fields);
-        sequence->kept_len = 0;
-        sequence->first_line = line.number;
-        lq_clip_clear(&parser->draft.raw);
-    }
     for (int i = 0; i < LQ_N_FIELDS; i++)
         if (rule->group[i])
             sequence->fields[i] = keep(sequence, lq_matches_group(parser->matches, rule->group[i]));
-    add_raw(&parser->draft, line.text);
     sequence->rule = rule + 1;
+}
+
+static void begin_sequence(struct lq_parser *parser, const struct lq_rule *rule,
+                           struct lq_line line)
+{
+    struct sequence *sequence;
+
+    if (!parser->n_sequences) {
+        lq_clip_clear(&parser->draft.raw);
+        add_raw(&parser->draft, line.text);
+    }
+    if (parser->n_sequences == MAX_SEQUENCES)
+        return;
+    sequence = &parser->sequences[parser->n_sequences++];
+    memset(sequence->fields, 0, sizeof sequence->fields);
+    sequence->kept_len = 0;
+    sequence->first_line = line.number;
+    go_on(parser, sequence, rule);
 }
 
 /* `rule` matched, `line` is the last that it needs: open the event. */
 static void open_event(struct lq_parser *parser, const struct lq_rule *rule, struct lq_line line)
 {
     struct draft *draft = &parser->draft;
-    struct sequence *sequence = &parser->sequence;
+    const struct sequence *sequence = &parser->sequences[0];
 
     draft->matcher = rule->matcher;
     draft->n_blanks = 0;
@@ -439,28 +450,53 @@ static void open_event(struct lq_parser *parser, const struct lq_rule *rule, str
     draft->open = true;
 }
 
+/* `rule` is the first of its matcher and has matched. */
 static bool take_match(struct lq_parser *parser, const struct lq_rule *rule, struct lq_line line)
 {
     if (rule->matcher->family && rule->matcher->family->match)
         return rule->matcher->family->match(parser, rule, line);
-    close_draft(parser);
-    if (!rule->last) {
+    if (rule->last)
+        open_event(parser, rule, line);
+    else
         begin_sequence(parser, rule, line);
-        return true;
-    }
-    parser->sequence.rule = rule->loop ? rule : NULL;
-    open_event(parser, rule, line);
     return true;
 }
 
-/* Whether the line goes on with the multi-line pattern that earlier lines began. */
+/* Whether the line goes on with one of the multi-line patterns that earlier lines began: with it
+ * alone it goes on from here. */
 static bool take_sequence(struct lq_parser *parser, struct lq_line line)
 {
-    const struct lq_rule *rule = parser->sequence.rule;
+    const size_t n = parser->n_sequences;
+    struct sequence *sequence = &parser->sequences[0];
+    const struct lq_rule *rule;
+    size_t i;
 
-    parser->sequence.rule = NULL;
-    return rule && lq_matches_try(parser->matches, rule->regexp, line.text) &&
-           take_match(parser, rule, line);
+    parser->n_sequences = 0;
+    for (i = 0; i < n; i++)
+        if (lq_matches_try(parser->matches, parser->sequences[i].rule->regexp, line.text))
+            break;
+    if (i == n)
+        return false;
+    rule = parser->sequences[i].rule;
+    if (i > 0) {
+        *sequence = parser->sequences[i];
+        for (int f = 0; f < LQ_N_FIELDS; f++) /* its texts have moved with it */
+            if (sequence->fields[f].ptr)
+                sequence->fields[f].ptr += sequence->kept - parser->sequences[i].kept;
+    }
+    if (parser->draft.open) { /* of the same loop; improving it may have used the match */
+        close_draft(parser);
+        lq_matches_try(parser->matches, rule->regexp, line.text);
+    }
+    if (rule->last) {
+        open_event(parser, rule, line);
+        parser->n_sequences = rule->loop;
+    } else {
+        go_on(parser, sequence, rule);
+        add_raw(&parser->draft, line.text);
+        parser->n_sequences = 1;
+    }
+    return true;
 }
 
 /* The matcher's `find` patterns look for fields in a line that belongs to the open event. A place is
@@ -562,6 +598,7 @@ static void take_rest(struct lq_parser *parser, struct lq_line line)
 static void take_line(struct lq_parser *parser, struct lq_line line, const struct lq_hit *hits,
                       size_t n_hits)
 {
+    const size_t n_loops = parser->n_sequences && parser->sequences[0].rule->loop;
     uint32_t last = UINT32_MAX;
 
     for (size_t i = 0; i < n_hits && parser->n_prefixes < MAX_PREFIXES; i++)
@@ -574,9 +611,14 @@ static void take_line(struct lq_parser *parser, struct lq_line line, const struc
         }
     if (parser->active && parser->active->line(parser, line))
         return;
-    if (take_sequence(parser, line) || take_follow(parser, line))
+    if (take_sequence(parser, line))
         return;
-    /* Rules are in order of preference; a line has few hits, so the next lowest is searched. */
+    if (take_follow(parser, line)) {
+        parser->n_sequences = n_loops; /* the next line may be another of its events */
+        return;
+    }
+    /* Rules are in order of preference; a line has few hits, so the next lowest is searched. Once a
+     * pattern of several lines has begun, others of that kind may begin with the same line. */
     for (;;) {
         uint32_t next = UINT32_MAX;
 
@@ -587,8 +629,9 @@ static void take_line(struct lq_parser *parser, struct lq_line line, const struc
             return;
         last = next;
         if (!lq_rules[next].prefix && wanted(parser, &lq_rules[next]) &&
+            !(parser->n_sequences && lq_rules[next].last) &&
             lq_matches_try(parser->matches, lq_rules[next].regexp, line.text) &&
-            take_match(parser, &lq_rules[next], line))
+            take_match(parser, &lq_rules[next], line) && !parser->n_sequences)
             return;
     }
 }
@@ -597,7 +640,7 @@ static void take_line(struct lq_parser *parser, struct lq_line line, const struc
 
 static bool wants_every_line(const struct lq_parser *parser)
 {
-    return parser->active || parser->draft.open || parser->sequence.rule;
+    return parser->active || parser->draft.open || parser->n_sequences;
 }
 
 static int64_t count_lines(const char *at, const char *end)
@@ -782,10 +825,10 @@ void lq_parser_feed(struct lq_parser *parser, const void *bytes, size_t len)
     }
 }
 
-static const struct lq_family *const families[] = { &lq_family_gotest, &lq_family_jest,
-                                                    &lq_family_json,   &lq_family_mocha,
-                                                    &lq_family_pytest, &lq_family_python,
-                                                    &lq_family_tap,    &lq_family_xml };
+static const struct lq_family *const families[] = {
+    &lq_family_gotest, &lq_family_jest,   &lq_family_json, &lq_family_mocha, &lq_family_nodetest,
+    &lq_family_pytest, &lq_family_python, &lq_family_tap,  &lq_family_xml
+};
 
 void lq_parser_finish(struct lq_parser *parser)
 {
@@ -799,7 +842,7 @@ void lq_parser_finish(struct lq_parser *parser)
         parser->overlong = false;
     }
     close_draft(parser);
-    parser->sequence.rule = NULL;
+    parser->n_sequences = 0;
     for (size_t i = 0; i < LQ_COUNT(families); i++)
         families[i]->finish(parser);
     close_draft(parser);
