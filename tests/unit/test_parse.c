@@ -175,6 +175,121 @@ static void test_several_lines(void)
         "1-9 error a.py:9 [IndexError] python: IndexError: no\n");
 }
 
+/* Tools that the fixtures do not run: their forms, from their documentation and public logs. */
+static void test_documented_forms(void)
+{
+    static const struct {
+        const char *log, *want;
+    } cases[] = {
+        /* terraform */
+        { "Initializing the backend...\n"
+          "╷\n"
+          "│ Error: Unsupported argument\n"
+          "│ \n"
+          "│   on main.tf line 5, in resource \"aws_instance\" \"web\":\n"
+          "│    5:   foo = \"bar\"\n"
+          "│ \n"
+          "│ An argument named \"foo\" is not expected here.\n"
+          "╵\n"
+          "╷\n"
+          "│ Warning: Argument is deprecated\n"
+          "│ \n"
+          "│   with aws_s3_bucket.b,\n"
+          "│   on modules/s3/main.tf line 12, in resource \"aws_s3_bucket\" \"b\":\n"
+          "│   12:   acl = \"private\"\n"
+          "│ \n"
+          "│ Use the aws_s3_bucket_acl resource instead\n"
+          "╵\n",
+          "3-8 error main.tf:5 terraform: Unsupported argument\n"
+          "11-17 warning modules/s3/main.tf:12 terraform: Argument is deprecated\n" },
+        /* bazel */
+        { "ERROR: /home/u/p/lib/BUILD:7:12: in deps attribute of //lib:a: target '//lib:nope' does not exist\n"
+          "Target //main:hello failed to build\n"
+          "ERROR: Build did NOT complete successfully\n",
+          "1-1 error /home/u/p/lib/BUILD:7:12 bazel: in deps attribute of //lib:a: target '//lib:nope' does not exist\n" },
+        /* docker */
+        { "Dockerfile:5\n"
+          "--------------------\n"
+          "   4 |     COPY . .\n"
+          "   5 | >>> RUN make\n"
+          "--------------------\n"
+          "ERROR: failed to solve: process \"/bin/sh -c make\" did not complete successfully: exit code: 2\n",
+          "1-6 error Dockerfile:5 docker: failed to solve: process \"/bin/sh -c make\" did not complete successfully: exit code: 2\n" },
+        /* phpstan */
+        { " ------ ------------------------------------------------------------------- \n"
+          "  Line   src/Foo.php                                                      \n"
+          " ------ ------------------------------------------------------------------- \n"
+          "  10     Parameter #1 $x of function strlen expects string, int given.    \n"
+          "         🪪  argument.type                                                \n"
+          "  24     Method App\\Foo::bar() has no return type specified and this is a \n"
+          "         very long message.                                               \n"
+          " ------ ------------------------------------------------------------------- \n"
+          "\n"
+          " [ERROR] Found 2 errors                                                   \n",
+          "4-5 error src/Foo.php:10 [argument.type] phpstan: Parameter #1 $x of function strlen expects string, int given.\n"
+          "6-7 error src/Foo.php:24 phpstan: Method App\\Foo::bar() has no return type specified and this is a very long message.\n" },
+        /* phpcs */
+        { "\n"
+          "FILE: /app/src/Foo.php\n"
+          "----------------------------------------------------------------------\n"
+          "FOUND 2 ERRORS AND 1 WARNING AFFECTING 3 LINES\n"
+          "----------------------------------------------------------------------\n"
+          "  2 | ERROR   | [ ] Missing file doc comment\n"
+          " 20 | WARNING | [x] Line exceeds 85 characters; contains 93 characters and\n"
+          "    |         |     goes on here\n"
+          " 47 | ERROR   | [x] Expected 1 space\n"
+          "----------------------------------------------------------------------\n"
+          "PHPCBF CAN FIX THE 2 MARKED SNIFF VIOLATIONS AUTOMATICALLY\n"
+          "----------------------------------------------------------------------\n",
+          "6-6 error /app/src/Foo.php:2 phpcs: Missing file doc comment\n"
+          "7-8 warning /app/src/Foo.php:20 phpcs: Line exceeds 85 characters; contains 93 characters and goes on here\n"
+          "9-9 error /app/src/Foo.php:47 phpcs: Expected 1 space\n" },
+        /* swift */
+        { "/home/u/App/Sources/main.swift:5:9: error: cannot find 'foo' in scope\n"
+          "    let x = foo()\n"
+          "            ^~~\n"
+          "/home/u/App/Sources/main.swift:7:5: warning: initialization of immutable value 'y' was never used; consider replacing with assignment to '_' or removing it\n"
+          "    let y = 1\n"
+          "    ~~~~^\n"
+          "    _\n"
+          "error: fatalError\n",
+          "1-3 error /home/u/App/Sources/main.swift:5:9 swiftc: cannot find 'foo' in scope\n"
+          "4-7 warning /home/u/App/Sources/main.swift:7:5 swiftc: initialization of immutable value 'y' was never used; consider replacing with assignment to '_' or removing it\n" },
+        /* zig */
+        { "src/main.zig:5:13: error: use of undeclared identifier 'foo'\n"
+          "    const x = foo();\n"
+          "              ^~~\n"
+          "src/main.zig:9:5: error: expected type 'u8', found 'bool'\n"
+          "src/main.zig:1:1: note: called from here\n",
+          "1-3 error src/main.zig:5:13 zig: use of undeclared identifier 'foo'\n"
+          "4-4 error src/main.zig:9:5 zig: expected type 'u8', found 'bool'\n"
+          "5-5 note src/main.zig:1:1 zig: called from here\n" },
+        /* dart */
+        { "Analyzing app...\n"
+          "\n"
+          "  error • Undefined name 'foo' • lib/main.dart:5:3 • undefined_identifier\n"
+          "warning • Unused import: 'dart:io' • lib/main.dart:1:8 • unused_import\n"
+          "   info - lib/a.dart:3:1 - Prefer const. - prefer_const_constructors\n"
+          "lib/main.dart:10:7: Error: Method not found: 'bar'.\n"
+          "      bar();\n"
+          "      ^^^\n",
+          "3-3 error lib/main.dart:5:3 [undefined_identifier] dart: Undefined name 'foo'\n"
+          "4-4 warning lib/main.dart:1:8 [unused_import] dart: Unused import: 'dart:io'\n"
+          "5-5 info lib/a.dart:3:1 [prefer_const_constructors] dart: Prefer const.\n"
+          "6-6 error lib/main.dart:10:7 dart: Method not found: 'bar'.\n" },
+        /* golangci */
+        { "main.go:12:2: Error return value of `f.Close` is not checked (errcheck)\n"
+          "\tf.Close()\n"
+          "\t^\n"
+          "pkg/a.go:3:6: func `unused` is unused (unused)\n",
+          "1-3 error main.go:12:2 [errcheck] golangci-lint: Error return value of `f.Close` is not checked\n"
+          "4-4 error pkg/a.go:3:6 [unused] golangci-lint: func `unused` is unused\n" },
+    };
+
+    for (size_t i = 0; i < LQ_COUNT(cases); i++)
+        check_events(cases[i].log, cases[i].want);
+}
+
 static void test_pytest(void)
 {
     /* -q: the full name stands in the summary alone. */
@@ -514,6 +629,7 @@ int main(void)
     }
     TAP_RUN(test_lines);
     TAP_RUN(test_several_lines);
+    TAP_RUN(test_documented_forms);
     TAP_RUN(test_pytest);
     TAP_RUN(test_no_events);
     TAP_RUN(test_clean);
