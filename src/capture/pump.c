@@ -57,7 +57,7 @@ enum lq_status lq_thread_start(pthread_t *thread, void *(*main)(void *), void *c
 static void flush(struct lq_pump *pump, struct consumer *consumer)
 {
     consumer->flush_at = INT64_MAX;
-    if (consumer->status != LQ_OK)
+    if (consumer->status != LQ_OK || !consumer->sink.flush)
         return;
     pthread_mutex_unlock(&pump->lock);
     consumer->status = consumer->sink.flush(consumer->sink.ctx, &consumer->err);
