@@ -16,18 +16,17 @@ static const char *last_of(const char *path, const char *part)
     return found;
 }
 
-static enum lq_status find_raw_log(const char *file, char **path, struct lq_error *err)
+char *lq_raw_log_path(const char *file)
 {
     static const char local[] = "/.lq/logs/", extension[] = ".parquet";
-    LQ_CLEANUP(lq_buf_release) struct lq_buf text = LQ_BUF_INIT;
+    struct lq_buf text = LQ_BUF_INIT;
     const size_t len = strlen(file), tail = sizeof extension - 1;
     const char *at = last_of(file, local);
     const char *rest;
 
     /* `-d FILE` takes a file of any name. */
     if (len < tail || strcmp(file + len - tail, extension) != 0)
-        return lq_error_set(err, LQ_NOT_FOUND,
-                            "'%s' is not named as run files are: it has no raw log", file);
+        return NULL;
     if (at) {
         lq_buf_add(&text, file, (size_t)(at - file));
         lq_buf_adds(&text, "/.lq/raw/");
@@ -35,21 +34,30 @@ static enum lq_status find_raw_log(const char *file, char **path, struct lq_erro
     } else {
         at = last_of(file, "/hostname=");
         if (!at)
-            return lq_error_set(err, LQ_NOT_FOUND, "'%s' lies in no store: it has no raw log",
-                                file);
+            return NULL;
         lq_buf_add(&text, file, (size_t)(at - file));
         lq_buf_adds(&text, "/_raw");
         rest = at;
     }
     lq_buf_add(&text, rest, (size_t)(file + len - tail - rest));
     lq_buf_adds(&text, ".log.zst");
-    if (access(lq_buf_text(&text), F_OK) != 0)
+    return lq_buf_detach(&text);
+}
+
+static enum lq_status find_raw_log(const char *file, char **path, struct lq_error *err)
+{
+    LQ_CLEANUP(lq_free) char *found = lq_raw_log_path(file);
+
+    if (!found)
         return lq_error_set(err, LQ_NOT_FOUND,
-                            at && strstr(lq_buf_text(&text), "/_raw/")
-                                ? "the raw log was not synced: no '%s'"
-                                : "the raw log was not kept: no '%s'",
-                            lq_buf_text(&text));
-    *path = lq_buf_detach(&text);
+                            "'%s' is not named as run files of a store are: it has no raw log",
+                            file);
+    if (access(found, F_OK) != 0)
+        return lq_error_set(err, LQ_NOT_FOUND,
+                            strstr(found, "/_raw/") ? "the raw log was not synced: no '%s'"
+                                                    : "the raw log was not kept: no '%s'",
+                            found);
+    *path = LQ_TAKE(found);
     return LQ_OK;
 }
 
