@@ -98,6 +98,8 @@ fetch() {
         case $kind in
         npm) (cd -- "$dir" && quietly npm pack --loglevel error "$package") ;;
         wheel) quietly pip download -q --no-deps --ignore-requires-python --only-binary :all: -d "$dir" "$package" ;;
+        # pip asks a source package about itself, with the setuptools of the virtual environment.
+        sdist) quietly "$cache/venv-engines/bin/pip" download -q --no-deps --no-build-isolation --no-binary :all: -d "$dir" "$package" ;;
         esac || { rm -rf -- "$dir"; die "cannot fetch $package"; }
         file=$(find "$dir" -type f)
         if ! echo "$sha256  $file" | sha256sum --check --status; then

@@ -127,9 +127,10 @@ struct lq_column_info {
 /* In their order. Borrowed, static. */
 const struct lq_column_info *lq_columns(size_t *n_columns);
 
-/* The views and macros as SQL for any DuckDB, over the run files at `path`: a folder or a file. With
- * `store` runs are called ns/proj@host:5, else 5. The caller's. */
-char *lq_schema_sql(const char *path, bool store);
+/* The views as SQL for an engine (duckdb, spark, trino, clickhouse; NULL for another) over the run files
+ * at `path`: an absolute folder, a file or a URL; for duckdb the macros too. With `store` runs are
+ * called ns/proj@host:5, else 5. The caller's. */
+char *lq_schema_sql(const char *dialect, const char *path, bool store);
 
 /* See to it that the raw log of the run in the Parquet file `file` can be read, if the store has it:
  * of a store that is no folder it is fetched now. As lq_query_open. */

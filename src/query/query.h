@@ -50,5 +50,7 @@ char *lq_raw_log_path(const char *file);
 extern const char lq_sql_views[];
 /* sql/macros.sql */
 extern const char lq_sql_macros[];
+/* sql/engines.sql */
+extern const char lq_sql_engines[];
 
 #endif

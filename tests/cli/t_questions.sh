@@ -69,7 +69,7 @@ make_store() {
          UNION ALL SELECT 1, 1, 'gone', 'error', 'tool_x_00000000000000aa'"
     duckdb -bail <store.sql
     folder=store/namespace=acme/project=rocket/hostname=hermione/date=2025-01-02/source=run
-    cp $folder/002_build_000000.parquet $folder/002_copy_000000.parquet
+    cp "$folder/002_build_000000.parquet" "$folder/002_copy_000000.parquet"
     mv store "${state%/*}/store"
 }
 
@@ -273,14 +273,14 @@ END
     expect_rc 1
     expect_in_stderr 'lq_errors_of_nobody'
     local calls='' call macro
-    for macro in $(sed -n 's/^CREATE TEMP MACRO \(lq_[a-z_]*\)(.*/\1/p' "$LQ_TEST_ROOT/sql/macros.sql"); do
+    while read -r macro; do
         case $macro in
         lq_errors_for | lq_event | lq_file | lq_similar_events | lq_first_seen | lq_runs_of) call="$macro('x')" ;;
         lq_compare | lq_diff | lq_regressions) call="$macro('x', 'y')" ;;
         *) call="$macro()" ;;
         esac
         calls+="${calls:+, }(SELECT count(*) FROM $call)"
-    done
+    done < <(sed -n 's/^CREATE TEMP MACRO \(lq_[a-z_]*\)(.*/\1/p' "$LQ_TEST_ROOT/sql/macros.sql")
     ask "SELECT $calls"
     expect_rc 0
 }
@@ -292,7 +292,7 @@ test_any_duckdb_gives_the_same_answers() {
     for macro in "lq_first_seen('tool_x_00000000000000aa')" "lq_new_errors('2025-01-02')" 'lq_flaky()' \
         'lq_slowest()' 'lq_slowest_tests()' "lq_regressions('main', 'next')" 'lq_by_host()'; do
         number=$((number + 1))
-        lq sql -d store -O $number.parquet "SELECT * FROM $macro"
+        lq sql -d store -O "$number.parquet" "SELECT * FROM $macro"
         echo "SELECT count(*) FROM ((FROM '$number.parquet' EXCEPT ALL FROM $macro)
             UNION ALL (FROM $macro EXCEPT ALL FROM '$number.parquet'));"
     done >compare.sql
