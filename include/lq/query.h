@@ -25,6 +25,10 @@ struct lq_scope {
     const char *data;      /* this store (or single Parquet file) alone */
     const char *store;     /* the central store's folder for the two above; NULL: none */
     const char *cache_dir; /* where unreadable files are remembered; NULL: nowhere */
+    /* For stores that are no folder: the variables "NAME=value", NULL behind the last, with credentials
+     * and endpoint; and what time it is, by the wall clock (microseconds UTC) and the monotonic one. */
+    char *const *environment;
+    int64_t now, now_monotonic;
 
     /* Filters; NULL or 0: none. Texts must match exactly. */
     const char *namespace_, *project, *hostname, *source, *name;
@@ -127,6 +131,11 @@ const struct lq_column_info *lq_columns(size_t *n_columns);
  * at `path`: an absolute folder, a file or a URL; for duckdb the macros too. With `store` runs are
  * called ns/proj@host:5, else 5. The caller's. */
 char *lq_schema_sql(const char *dialect, const char *path, bool store);
+
+/* See to it that the raw log of the run in the Parquet file `file` can be read, if the store has it:
+ * of a store that is no folder it is fetched now. As lq_query_open. */
+LQ_CHECK enum lq_status lq_query_need_log(const struct lq_query *query, const char *file,
+                                          struct lq_error *err);
 
 /* A piece of line number `line` (from 1), without its newline; borrowed for the call. Long lines
  * come in several pieces, of which the last has `ends`. */

@@ -144,6 +144,7 @@ static enum lq_status context_main(struct lq_cli *cli, const void *argp, struct 
     if (__builtin_add_overflow(last, around, &last))
         last = INT64_MAX;
     LQ_TRY(lq_lines_begin(&context.lines, cli, true, SHOWN_LINE_MAX_BYTES, err));
+    LQ_TRY(lq_query_need_log(query, ref.file, err));
     LQ_TRY(lq_query_log_lines(ref.file, context.first > around ? context.first - around : 1, last,
                               on_piece, &context, err));
     return lq_lines_end(&context.lines, err);

@@ -307,6 +307,7 @@ static enum lq_status print_recorded(struct output *output, struct lq_cli *cli,
     LQ_TRY(lq_cli_open_query(cli, &query, &empty, err));
     LQ_TRY(lq_query_find(query, args->ref ? args->ref : "~0", &ref, err));
     LQ_TRY(find_range(query, args, &ref, &first, &last, err));
+    LQ_TRY(lq_query_need_log(query, ref.file, err));
     return print_file(output, cli, args, ref.file, first, last, err);
 }
 

@@ -155,6 +155,9 @@ static enum lq_status read_scope(struct lq_cli *cli, const struct scope_args *ar
         .hostname = args->hostname,
         .source = args->source,
         .name = args->name,
+        .environment = environ,
+        .now = lq_time_now(),
+        .now_monotonic = lq_time_monotonic(),
         .warn = warn,
     };
     LQ_TRY(read_time("since", args->since, &cli->scope.since, err));

@@ -154,10 +154,11 @@ enum lq_status lq_db_writer_put(struct lq_db_writer *writer, int fd, const char 
     *answer = (struct lq_s3_answer){ 0 };
     if (!connection)
         return lq_error_set(err, LQ_SQL, "cannot connect to the database");
-    /* By descriptor: it is the very file that was opened. */
+    /* By descriptor: it is the very file that was opened. Not compressed: a name that ends in .zst would
+     * have it compressed once more. */
     lq_buf_addf(&sql, "COPY (SELECT content FROM read_blob('/proc/self/fd/%d')) TO ", fd);
     lq_db_add_literal(&sql, url);
-    lq_buf_adds(&sql, " (FORMAT blob)");
+    lq_buf_adds(&sql, " (FORMAT blob, COMPRESSION none)");
     failed = duckdb_query(connection, lq_buf_text(&sql), &result) != DuckDBSuccess;
     if (failed)
         read_answer(duckdb_result_error(&result), answer);

@@ -9,7 +9,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,10 +21,7 @@ struct walk {
     const struct lq_scope *scope;
     size_t root_len; /* of every path */
     bool in_store;
-    /* "namespace=N" …: a partition folder of that key with another value is skipped. */
-    char *wanted[4];
-    size_t n_wanted;
-    char since[11], until[11]; /* dates, "" without bound */
+    struct lq_path_filter filter;
 };
 
 void lq_file_list_release(struct lq_file_list *list)
@@ -245,20 +241,33 @@ void lq_file_list_check(struct lq_file_list *list, const struct lq_scope *scope)
 }
 
 /* Whether the filters rule out everything below a folder of this name. */
-static bool pruned(const struct walk *walk, const char *name)
+static bool pruned(const struct lq_path_filter *filter, const char *name)
 {
     if (name[0] == '_')
         return true;
     if (strncmp(name, "date=", 5) == 0)
-        return (walk->since[0] && strcmp(name + 5, walk->since) < 0) ||
-               (walk->until[0] && strcmp(name + 5, walk->until) > 0);
-    for (size_t i = 0; i < walk->n_wanted; i++) {
-        const size_t key_len = (size_t)(strchr(walk->wanted[i], '=') - walk->wanted[i]) + 1;
+        return (filter->since[0] && strcmp(name + 5, filter->since) < 0) ||
+               (filter->until[0] && strcmp(name + 5, filter->until) > 0);
+    for (size_t i = 0; i < filter->n_wanted; i++) {
+        const size_t key_len = (size_t)(strchr(filter->wanted[i], '=') - filter->wanted[i]) + 1;
 
-        if (strncmp(name, walk->wanted[i], key_len) == 0 && strcmp(name, walk->wanted[i]) != 0)
+        if (strncmp(name, filter->wanted[i], key_len) == 0 && strcmp(name, filter->wanted[i]) != 0)
             return true;
     }
     return false;
+}
+
+bool lq_path_filter_wants(const struct lq_path_filter *filter, const char *path)
+{
+    const char *slash;
+
+    for (; (slash = strchr(path, '/')); path = slash + 1) {
+        LQ_CLEANUP(lq_free) char *name = lq_strndup(path, (size_t)(slash - path));
+
+        if (pruned(filter, name))
+            return false;
+    }
+    return path[0] != '.' && lq_str_ends(lq_str_of(path), LQ_STR(".parquet"));
 }
 
 static bool is_folder(int folder_fd, const struct dirent *entry)
@@ -271,46 +280,11 @@ static bool is_folder(int folder_fd, const struct dirent *entry)
            S_ISDIR(info.st_mode);
 }
 
-/* Whether a store may hold a link of this name: to a project's `.lq/logs` (`lq sync --mode symlink`). */
-static bool may_be_link(const struct walk *walk, const char *name)
-{
-    return walk->in_store && strncmp(name, "hostname=", 9) == 0;
-}
-
-/* Whether the open folder is some project's `.lq/logs`, whatever way led to it. */
-static bool is_logs(int fd)
-{
-    static const char logs[] = "/.lq/logs";
-    char link[40], path[PATH_MAX];
-    ssize_t len;
-
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    len = readlink(link, path, sizeof path);
-    return len > (ssize_t)sizeof logs &&
-           memcmp(path + len - (sizeof logs - 1), logs, sizeof logs - 1) == 0;
-}
-
-/* Open a folder of the walk; below its root no link is followed but that one. -1 and errno. */
-static int open_folder(const struct walk *walk, int parent_fd, const char *name, int depth)
-{
-    const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
-    int fd = openat(parent_fd, name, flags | (depth > 0 ? O_NOFOLLOW : 0));
-
-    if (fd >= 0 || depth == 0 || (errno != ENOTDIR && errno != ELOOP) || !may_be_link(walk, name))
-        return fd;
-    fd = openat(parent_fd, name, flags);
-    if (fd >= 0 && is_logs(fd))
-        return fd;
-    /* Any other link, and one that leads nowhere, is as if it were not there. */
-    lq_close(&fd);
-    errno = ENOENT;
-    return -1;
-}
-
 static enum lq_status walk_folder(struct walk *walk, int parent_fd, const char *name,
                                   const char *path, int depth, struct lq_error *err)
 {
-    const int fd = open_folder(walk, parent_fd, name, depth);
+    const int fd =
+        openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (depth > 0 ? O_NOFOLLOW : 0));
     DIR *folder = fd < 0 ? NULL : fdopendir(fd);
     const struct dirent *entry;
     enum lq_status status = LQ_OK;
@@ -327,8 +301,8 @@ static enum lq_status walk_folder(struct walk *walk, int parent_fd, const char *
         if (entry->d_name[0] == '.')
             continue;
         below = lq_path_join(path, entry->d_name);
-        if (is_folder(fd, entry) || (entry->d_type != DT_REG && may_be_link(walk, entry->d_name))) {
-            if (depth < MAX_DEPTH && !pruned(walk, entry->d_name))
+        if (is_folder(fd, entry)) {
+            if (depth < MAX_DEPTH && !pruned(&walk->filter, entry->d_name))
                 status = walk_folder(walk, fd, entry->d_name, below, depth + 1, err);
             if (status == LQ_NOT_FOUND) /* removed while we looked */
                 status = LQ_OK;
@@ -340,7 +314,7 @@ static enum lq_status walk_folder(struct walk *walk, int parent_fd, const char *
     return status;
 }
 
-static void want(struct walk *walk, const char *key, const char *value)
+static void want(struct lq_path_filter *filter, const char *key, const char *value)
 {
     struct lq_buf text = LQ_BUF_INIT;
 
@@ -348,7 +322,29 @@ static void want(struct walk *walk, const char *key, const char *value)
         return;
     lq_buf_addf(&text, "%s=", key);
     lq_name_add_partition(&text, lq_str_of(value));
-    walk->wanted[walk->n_wanted++] = lq_buf_detach(&text);
+    filter->wanted[filter->n_wanted++] = lq_buf_detach(&text);
+}
+
+struct lq_path_filter lq_path_filter_of(const struct lq_scope *scope)
+{
+    struct lq_path_filter filter = { 0 };
+
+    want(&filter, "namespace", scope->namespace_);
+    want(&filter, "project", scope->project);
+    want(&filter, "hostname", scope->hostname);
+    want(&filter, "source", scope->source);
+    if (scope->since)
+        lq_time_date(scope->since, filter.since);
+    if (scope->until)
+        lq_time_date(scope->until - 1, filter.until);
+    return filter;
+}
+
+void lq_path_filter_release(struct lq_path_filter *filter)
+{
+    for (size_t i = 0; i < filter->n_wanted; i++)
+        free(filter->wanted[i]);
+    *filter = (struct lq_path_filter){ 0 };
 }
 
 enum lq_status lq_file_list_add(struct lq_file_list *list, const char *root, const char *folder,
@@ -356,28 +352,23 @@ enum lq_status lq_file_list_add(struct lq_file_list *list, const char *root, con
                                 struct lq_error *err)
 {
     struct walk walk = {
-        .list = list, .scope = scope, .root_len = strlen(root), .in_store = in_store
+        .list = list,
+        .scope = scope,
+        .root_len = strlen(root),
+        .in_store = in_store,
+        .filter = lq_path_filter_of(scope),
     };
     struct lq_error reason = { 0 };
     struct stat info;
     enum lq_status status;
 
-    want(&walk, "namespace", scope->namespace_);
-    want(&walk, "project", scope->project);
-    want(&walk, "hostname", scope->hostname);
-    want(&walk, "source", scope->source);
-    if (scope->since)
-        lq_time_date(scope->since, walk.since);
-    if (scope->until)
-        lq_time_date(scope->until - 1, walk.until);
     if (stat(folder, &info) == 0 && S_ISREG(info.st_mode)) {
         add_file(&walk, AT_FDCWD, folder, folder);
         status = LQ_OK;
     } else {
         status = walk_folder(&walk, AT_FDCWD, folder, folder, 0, &reason);
     }
-    for (size_t i = 0; i < walk.n_wanted; i++)
-        free(walk.wanted[i]);
+    lq_path_filter_release(&walk.filter);
     if (status == LQ_NOT_FOUND && missing_ok)
         return LQ_OK;
     if (status != LQ_OK && err)

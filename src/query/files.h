@@ -22,6 +22,18 @@ struct lq_file_list {
 
 void lq_file_list_release(struct lq_file_list *list);
 
+/* The filters of a scope that paths alone can answer. */
+struct lq_path_filter {
+    /* "namespace=N" …: a partition folder of that key with another value is ruled out. */
+    char *wanted[4];
+    size_t n_wanted;
+    char since[11], until[11]; /* dates, "" without bound */
+};
+struct lq_path_filter lq_path_filter_of(const struct lq_scope *scope);
+void lq_path_filter_release(struct lq_path_filter *filter);
+/* Whether a path below the store, "namespace=N/…/x.parquet", may hold what is asked about. */
+bool lq_path_filter_wants(const struct lq_path_filter *filter, const char *path);
+
 /*
  * Append the Parquet files below `folder`, which is `root` or within it, that the filters of `scope` do not rule out by their
  * partition folders (`hostname=…/date=…`). Skipped without a word: names that begin with '.' or

@@ -157,6 +157,8 @@ static enum lq_status list_folders(const struct lq_query *query, struct lq_file_
 {
     const struct lq_scope *scope = &query->scope;
 
+    if (query->mirror.url)
+        LQ_TRY(lq_mirror_update(&query->mirror, scope, err));
     if (query->local_root)
         LQ_TRY(
             lq_file_list_add(files, query->local_root, query->local_root, false, true, scope, err));
@@ -287,8 +289,8 @@ static enum lq_status check_source(const char *source, struct lq_error *err)
     if (lq_destination_has_credentials(source))
         return lq_error_set(err, LQ_BAD_INPUT,
                             "a source must not hold credentials: give them in the environment");
-    if (strstr(source, "://"))
-        return lq_error_set(err, LQ_BAD_INPUT, "cannot read '%s': only folders can be read so far",
+    if (strstr(source, "://") && strncmp(source, "s3://", 5) != 0)
+        return lq_error_set(err, LQ_BAD_INPUT, "cannot read '%s': neither a folder nor s3://",
                             source);
     return LQ_OK;
 }
@@ -367,6 +369,7 @@ enum lq_status lq_query_open(struct lq_query **out, const struct lq_project *pro
     LQ_TRY(check_source(scope->data, err));
     if (scope->global || scope->include_synced)
         LQ_TRY(check_source(scope->store, err));
+    LQ_TRY(lq_mirror_init(&query->mirror, &query->scope, project, err));
     LQ_TRY(list_and_open(query, project, scope->closed ? &closed_opts : NULL, err));
     LQ_TRY(lq_file_source_add(&query->file_source, query->db, &query->files, err));
     LQ_TRY(lq_db_add_text_function(query->db, "lq_escape", lq_name_add_partition, err));
@@ -462,6 +465,12 @@ struct lq_query *lq_query_share(struct lq_query *query)
     return query;
 }
 
+enum lq_status lq_query_need_log(const struct lq_query *query, const char *file,
+                                 struct lq_error *err)
+{
+    return lq_mirror_fetch_raw(&query->mirror, &query->scope, file, err);
+}
+
 bool lq_query_is_stale(const struct lq_query *query)
 {
     LQ_CLEANUP(lq_file_list_release) struct lq_file_list now = { 0 };
@@ -490,6 +499,7 @@ void lq_query_close(struct lq_query **out)
     }
     lq_file_list_release(&query->files);
     lq_spill_free(&query->events);
+    lq_mirror_release(&query->mirror);
     free(query->local_root);
     free(query->store_root);
     free(query->store_folder);

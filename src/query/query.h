@@ -6,12 +6,14 @@
 #include "db/db.h"
 #include "query/files.h"
 #include "query/index.h"
+#include "query/mirror.h"
 #include "store/spill.h"
 #include <lq/query.h>
 
 struct lq_query {
     struct lq_db *db;
     struct lq_scope scope;         /* texts borrowed from the caller, who keeps them */
+    struct lq_mirror mirror;       /* of a store that is no folder */
     char *local_root, *store_root; /* .lq/logs and the store; NULL: not in the scope */
     char *store_folder;            /* the part of the store that is in the scope */
     struct lq_file_list files;
@@ -40,6 +42,9 @@ LQ_CHECK enum lq_status lq_definitions_add(struct lq_query *query, const char *s
 /* Make lq_run_rows and lq_event_rows over the source lq_log_rows(), the events of the log `path`. */
 LQ_CHECK enum lq_status lq_query_add_log_relations(struct lq_query *query, const char *path,
                                                    struct lq_error *err);
+
+/* Where the raw log of a run file is, by its path alone; NULL: nowhere. The caller's. */
+char *lq_raw_log_path(const char *file);
 
 /* sql/views.sql */
 extern const char lq_sql_views[];

@@ -258,7 +258,7 @@ static void replace_state(struct check *check)
     LQ_CLEANUP(lq_state_close) struct lq_state *state = NULL;
     struct lq_error reason = { 0 };
 
-    if (lq_state_open(&state, check->project->lq_dir, &reason) != LQ_OK ||
+    if (lq_state_open(&state, check->project->lq_dir, check->project->origin, &reason) != LQ_OK ||
         lq_state_set_aside(state, &reason) != LQ_OK)
         find(check, LQ_LEVEL_FAIL, "state.db", NULL, "%s", reason.message);
     else
@@ -306,7 +306,7 @@ static void check_state(struct check *check)
         find(check, LQ_LEVEL_OK, "state.db", NULL, "sound; only its owner can check its rows");
         return;
     }
-    if (lq_state_open(&state, check->project->lq_dir, &reason) != LQ_OK ||
+    if (lq_state_open(&state, check->project->lq_dir, check->project->origin, &reason) != LQ_OK ||
         check_rows(check, state, &n_gone, &reason) != LQ_OK) {
         find(check, LQ_LEVEL_FAIL, "state.db", NULL, "%s", reason.message);
         return;

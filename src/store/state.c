@@ -13,6 +13,7 @@
 struct lq_state {
     sqlite3 *sqlite;
     char *lq_dir;
+    int32_t owner; /* a number made of the project's origin; 0: not known */
 };
 
 /* How long one process waits for another's transaction, which takes milliseconds. */
@@ -150,6 +151,10 @@ static enum lq_status upgrade(struct lq_state *state, struct lq_error *err)
     bool found;
 
     LQ_TRY(exec(state, "BEGIN IMMEDIATE", "create tables", err));
+    if (state->owner != 0) {
+        snprintf(done, sizeof done, "PRAGMA application_id = %d", state->owner);
+        LQ_TRY(exec(state, done, "create tables", err));
+    }
     status = scalar(state, "PRAGMA user_version", &version, &found, err);
     for (; status == LQ_OK && version < SCHEMA_VERSION; version++)
         status = exec(state, versions[version], "create tables", err);
@@ -165,7 +170,7 @@ static enum lq_status upgrade(struct lq_state *state, struct lq_error *err)
 static enum lq_status connect_to(struct lq_state *state, struct lq_error *err)
 {
     LQ_CLEANUP(lq_free) char *path = lq_path_join(state->lq_dir, "state.db");
-    int64_t version = 0;
+    int64_t version = 0, owner = 0;
     bool found;
 
     if (sqlite3_open_v2(path, &state->sqlite,
@@ -186,6 +191,10 @@ static enum lq_status connect_to(struct lq_state *state, struct lq_error *err)
                             (long long)version);
     if (version < SCHEMA_VERSION)
         LQ_TRY(upgrade(state, err));
+    /* What another project has synced says nothing about files that have the same names here. */
+    LQ_TRY(scalar(state, "PRAGMA application_id", &owner, &found, err));
+    if (owner != 0 && state->owner != 0 && owner != state->owner)
+        return lq_error_set(err, LQ_CORRUPT, "'%s' is another project's", path);
     return LQ_OK;
 }
 
@@ -228,12 +237,15 @@ enum lq_status lq_state_set_aside(struct lq_state *state, struct lq_error *err)
     return connect_to(state, err);
 }
 
-enum lq_status lq_state_open(struct lq_state **out, const char *lq_dir, struct lq_error *err)
+enum lq_status lq_state_open(struct lq_state **out, const char *lq_dir, const char *origin,
+                             struct lq_error *err)
 {
     LQ_CLEANUP(lq_state_close) struct lq_state *state = lq_alloc(sizeof *state);
     enum lq_status status;
 
     state->lq_dir = lq_strdup(lq_dir);
+    if (origin)
+        state->owner = (int32_t)(strtoul(origin, NULL, 16) & INT32_MAX);
     status = connect_to(state, err);
     if (status == LQ_CORRUPT)
         status = lq_state_set_aside(state, err);

@@ -16,9 +16,10 @@
 struct lq_state;
 
 /* Open the state of the `.lq` folder `lq_dir` (borrowed), creating it when missing. What cannot be
- * opened because it is damaged is set aside. */
+ * opened because it is damaged is set aside; so is what was brought here from a project that has not
+ * this `origin` (a UUID, borrowed; NULL: not known). */
 LQ_CHECK enum lq_status lq_state_open(struct lq_state **state, const char *lq_dir,
-                                      struct lq_error *err);
+                                      const char *origin, struct lq_error *err);
 void lq_state_close(struct lq_state **state);
 
 /* For who was told LQ_CORRUPT: when the file is indeed damaged, rename it to state.db.damaged and

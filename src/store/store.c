@@ -9,7 +9,7 @@ enum lq_status lq_store_open(struct lq_store **out, const struct lq_project *pro
     LQ_CLEANUP(lq_store_close) struct lq_store *store = lq_alloc(sizeof *store);
 
     store->project = project;
-    LQ_TRY(lq_state_open(&store->state, project->lq_dir, err));
+    LQ_TRY(lq_state_open(&store->state, project->lq_dir, project->origin, err));
     *out = LQ_TAKE(store);
     return LQ_OK;
 }

@@ -8,7 +8,7 @@
 #         expect_requests 1 PutObject
 #     }
 #
-# The server keeps objects as plain files below $s3/root/bucket, and ends with the test. Each test has
+# The server keeps objects as plain files below $s3_objects, and ends with the test. Each test has
 # its own, on a free port.
 
 
@@ -44,7 +44,8 @@ wait_for_port() {
 start_s3() {
     need versitygw
     s3=$state/s3
-    mkdir -p "$s3/root/bucket" "$s3/iam"
+    s3_root=$s3/data s3_objects=$s3/data/bucket
+    mkdir -p "$s3_objects" "$s3/iam"
     [[ -f $s3/iam/users.json ]] || printf '{"accessAccounts":{}}' >"$s3/iam/users.json"
     : >>"$s3/access.log"
     local try
@@ -53,7 +54,7 @@ start_s3() {
         ROOT_ACCESS_KEY_ID=ROOTKEY ROOT_SECRET_ACCESS_KEY=rootsecret \
             in_background gw versitygw --port "127.0.0.1:$s3_port" --iam-dir "$s3/iam" \
             --iam-cache-disable --access-log "$s3/access.log" --quiet --keep-alive "$@" \
-            posix "$s3/root"
+            posix "$s3_root"
         # shellcheck disable=SC2154 # in_background sets it
         ! wait_for_port "$s3_port" "$pid_gw" || break
         ((try < 3)) || { cat "$state/gw.log"; return 1; }
@@ -83,4 +84,4 @@ expect_requests() {
 }
 
 # Names of the objects below s3://bucket/PREFIX.
-objects() { (cd "$s3/root/bucket/${1:-}" 2>/dev/null && find . -type f -printf '%P\n' | sort); }
+objects() { (cd "$s3_objects/${1:-}" 2>/dev/null && find . -type f -printf '%P\n' | sort); }

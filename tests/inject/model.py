@@ -11,6 +11,7 @@ every run that was ever there, once, and nothing else.
 import argparse
 import concurrent.futures
 import csv
+import json
 import os
 import pathlib
 import random
@@ -23,6 +24,7 @@ N_STEPS = 14
 RUNS_PER_CLONE = 12
 DAYS = ("2026-01-01", "2026-01-02")
 CLONES = ("red", "blue")
+MODES = ("auto", "copy")
 CALLS = "open,write,fsync,rename,link,unlink,close,copy,mkdir,truncate"
 ERRORS = ("ENOSPC", "EIO", "EDQUOT", "EACCES", "EXDEV", "EINTR", "SHORT")
 RUN_QUERY = ("SELECT run_uid, count(*) AS runs, sum(error_count)::BIGINT AS errors, (SELECT count(*)"
@@ -73,15 +75,16 @@ class Clone:
         self.to_record = list(pool.runs[name])
         self.local = {}  # path below logs to Run
         self.next_id = 1
+        self.mode = None  # of the last sync
         self.backup = None
 
 
 class Schedule:
     """One seed's steps, carried out and checked."""
 
-    def __init__(self, seed, pool, template, folder, modes):
+    def __init__(self, seed, pool, template, folder):
         self.random = random.Random(seed)
-        self.folder, self.modes = folder, modes
+        self.folder = folder
         self.store = folder / "store"
         self.home = folder / "home"
         self.home.mkdir(parents=True)
@@ -121,12 +124,17 @@ class Schedule:
 
     @staticmethod
     def add_row(clone, row):
-        """Add the run to state.db; False when there is none yet, or no table in it."""
+        """Add the run to state.db; False when there is none yet, no table in it, or it is not the
+        clone's own."""
         state = clone.project / ".lq/state.db"
         if not state.exists():
             return False
+        origin = (clone.project / ".lq/origin").read_text()
         db = sqlite3.connect(state)
         try:
+            owner = db.execute("PRAGMA application_id").fetchone()[0]
+            if owner != int(origin[:8], 16) & 0x7fffffff:
+                return False
             db.execute("INSERT OR REPLACE INTO file (path, size_bytes, sha256, run_uid, namespace,"
                        " project, hostname) VALUES (?, ?, ?, ?, ?, ?, ?)", row)
             db.commit()
@@ -137,20 +145,48 @@ class Schedule:
         return True
 
     def sync(self, clone, fault=None):
-        words = ["sync"]
-        if self.modes:
-            words += ["--mode", self.random.choice(self.modes)]
+        mode = self.random.choice(MODES)
+        words = ["sync", "--mode", mode]
+        if self.random.random() < 0.3:
+            words += self.random.choice((["--verify"], ["--verify", "--deep"], ["--force"]))
         local = {run.uid for run in clone.local.values()}
         self.may |= local
         done = self.lq(clone, *words, fault=fault)
         if done.status == 0:
             self.must |= local
+            clone.mode = mode
         elif fault is None or not done.hit:
             self.problems.append(f"sync failed: {done}")
 
     def sync_disturbed(self, clone):
         error = self.random.choice(("KILL", "KILLED", "KILL", "KILLED", *ERRORS))
-        self.sync(clone, lab.Fault(self.random.randrange(1, 160), error, CALLS))
+        self.sync(clone, lab.Fault(self.random.randrange(1, 120), error, CALLS, self.folder))
+
+    def damage(self, clone):
+        """A file that the clone knows to be in the store, and still has itself, is lost there or, when it
+        is no link, overwritten. A sync that verifies mends it."""
+        local = {run.row[1] for run in clone.local.values()}
+        links = {os.stat(run.file).st_ino for run in self.recorded.values()}
+        there = [path for path in self.remembered(clone) if (self.store / path).exists()
+                 and lab.sha256(self.store / path) in local]
+        if not there:
+            return
+        path = self.store / self.random.choice(there)
+        if self.random.random() < 0.5 or path.stat().st_ino in links:
+            path.unlink()
+        else:
+            path.write_bytes(path.read_bytes()[:-1] + b"?")
+        self.log.append(f"{path} is damaged")
+        self.lq(clone, "sync", "--verify", "--deep")
+
+    @staticmethod
+    def remembered(clone):
+        """Paths in the store that state.db knows, if it is the clone's own."""
+        try:
+            rows = lab.state_rows(clone.project, "SELECT remote_path FROM synced ORDER BY path")
+        except sqlite3.OperationalError:
+            return []
+        return [path for path, in rows]
 
     def prune(self, clone):
         done = self.lq(clone, "prune", "--keep-last", self.random.randrange(3))
@@ -191,8 +227,8 @@ class Schedule:
         shutil.copyfile(other.project / ".lq/state.db", clone.project / ".lq/state.db")
         self.log.append(f"{clone.name} gets the state.db of {other.name}")
 
-    STEPS = ((record, 10), (sync, 4), (sync_disturbed, 6), (prune, 1), (lose_state, 1), (back_up, 1),
-             (restore, 1))
+    STEPS = ((record, 10), (sync, 4), (sync_disturbed, 6), (prune, 1), (damage, 1), (lose_state, 1), (back_up, 1),
+             (restore, 1), (swap_state, 1))
 
     # ---- carrying out and checking ----
 
@@ -220,8 +256,8 @@ class Schedule:
             if lab.sha256(self.store / path) not in known:
                 self.problems.append(f"not whole: {path}")
         for clone in self.clones:
-            left = self.lq(clone, "sync", "--dry-run")
-            if left.status != 0 or left.stdout:
+            left = self.lq(clone, "sync", "--dry-run", "--json", "--mode", clone.mode or "auto")
+            if left.status != 0 or json.loads(left.stdout)["counts"]["files"] != 0:
                 self.problems.append(f"not all is synced: {left}")
 
     def check_answer(self):
@@ -241,9 +277,9 @@ class Schedule:
                 self.problems.append(f"wrong answer: {dict(row)}, not {want}")
 
 
-def carry_out(seed, pool, template, scratch, modes):
+def carry_out(seed, pool, template, scratch):
     folder = scratch / str(seed)
-    schedule = Schedule(seed, pool, template, folder, modes)
+    schedule = Schedule(seed, pool, template, folder)
     try:
         problems = schedule.run()
     except Exception as error:  # the seed must be told, whatever it was
@@ -257,7 +293,6 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--schedules", type=int, default=1)
     options = parser.parse_args()
-    modes = ("auto", "copy") if "--mode" in lab.lq("/", "sync", "-h").stdout else ()
     with lab.scratch_folder() as folder:
         scratch = pathlib.Path(folder)
         pool = Pool(scratch / "pool")
@@ -266,7 +301,7 @@ def main():
             seeds = range(options.seed, options.seed + options.schedules)
             with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as threads:
                 found = threads.map(
-                    lambda seed: carry_out(seed, pool, scratch / "pool", scratch, modes), seeds)
+                    lambda seed: carry_out(seed, pool, scratch / "pool", scratch), seeds)
                 return [problem for problems in found for problem in problems]
 
         lab.Tap([(f"schedules {options.seed} to {options.seed + options.schedules - 1}", schedules)],
