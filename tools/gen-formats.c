@@ -407,10 +407,13 @@ static void put_rules(void)
         fputs(", .group = {", out);
         for (size_t f = 0; f < N_FIELDS; f++)
             fprintf(out, " %d,", group_of(rule->json, f));
-        fprintf(out, " }, .first = %d, .last = %d, .loop = %d, .again = %d, .prefix = %d },\n",
-                rule->first, rule->last, json_is_true(json_object_get(rule->json, "loop")),
-                json_is_true(json_object_get(json_object_get(rule->json, "lq"), "again")),
-                json_is_true(json_object_get(matchers[rule->matcher].lq, "prefix")));
+        fprintf(
+            out,
+            " }, .first = %d, .last = %d, .loop = %d, .again = %d, .prefix = %d, .weak = %d },\n",
+            rule->first, rule->last, json_is_true(json_object_get(rule->json, "loop")),
+            json_is_true(json_object_get(json_object_get(rule->json, "lq"), "again")),
+            json_is_true(json_object_get(matchers[rule->matcher].lq, "prefix")),
+            json_is_true(json_object_get(matchers[rule->matcher].lq, "weak")));
     }
     fprintf(out, "};\nconst size_t lq_n_rules = %d;\n", n_rules);
 }

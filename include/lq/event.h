@@ -35,7 +35,7 @@ enum lq_test_status {
 struct lq_event {
     enum lq_severity severity;
     enum lq_test_status test_status;
-    struct lq_str file_path;   /* as printed by the tool */
+    struct lq_str file_path;   /* as printed by the tool; joined to the folder that make entered */
     int64_t line_number;       /* 1-based; 0: not given */
     int64_t column_number;     /* as printed; 0: not given */
     struct lq_str message;     /* without severity and code */

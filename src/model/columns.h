@@ -32,7 +32,7 @@
     X(ci, "MAP(VARCHAR, VARCHAR)", ONCE, "CI provider and what it tells about the job") \
     X(event_id, "BIGINT", EVENT, "number of the event in its run, from 1; NULL on the run row") \
     X(severity, "VARCHAR", EVENT, "error, warning, note or info; NULL for passed and skipped tests") \
-    X(file_path, "VARCHAR", EVENT, "file, as the tool printed it") \
+    X(file_path, "VARCHAR", EVENT, "file, as the tool printed it; a relative one below make's `Entering directory` is joined to that folder") \
     X(line_number, "BIGINT", EVENT, "line in that file, from 1") \
     X(column_number, "BIGINT", EVENT, "column in that line, as the tool counts") \
     X(message, "VARCHAR", EVENT, "what the tool says, without severity and code") \

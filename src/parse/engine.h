@@ -35,9 +35,9 @@ struct lq_family {
 };
 
 extern const struct lq_family lq_family_cc, lq_family_cc_context, lq_family_gotest, lq_family_java,
-    lq_family_jest, lq_family_json, lq_family_mocha, lq_family_nodetest, lq_family_pytest,
-    lq_family_python, lq_family_shellcheck, lq_family_tap, lq_family_unittest, lq_family_vitest,
-    lq_family_xml;
+    lq_family_jest, lq_family_json, lq_family_makedirs, lq_family_mocha, lq_family_nodetest,
+    lq_family_pytest, lq_family_python, lq_family_shellcheck, lq_family_tap, lq_family_unittest,
+    lq_family_vitest, lq_family_xml;
 
 /* A family's own state, made by the family and freed by `release`. */
 enum lq_family_slot {
@@ -45,6 +45,7 @@ enum lq_family_slot {
     LQ_SLOT_GOTEST_JSON,
     LQ_SLOT_JEST,
     LQ_SLOT_JSON,
+    LQ_SLOT_MAKEDIRS,
     LQ_SLOT_MOCHA,
     LQ_SLOT_NODETEST,
     LQ_SLOT_PYTEST,
@@ -89,6 +90,9 @@ void lq_parser_emit(struct lq_parser *parser, struct lq_event *event);
 /* Hand over what is part of a test's event; `owner` is static. See ledger.h. */
 void lq_parser_report(struct lq_parser *parser, const char *owner, enum lq_part part,
                       const struct lq_event *event);
+
+/* A path as make or ninja, whose folder was entered, mean it; else as it is. Valid until the next call. */
+struct lq_str lq_makedirs_resolve(struct lq_parser *parser, struct lq_str path);
 
 /* An event with nothing in it. */
 struct lq_event lq_event_of(const char *tool, const char *category, int64_t line);

@@ -74,6 +74,7 @@ struct lq_rule {
     bool loop;   /* matches as many lines as there are, each an event */
     bool again;  /* of `find`: the last line that matches counts, not the first */
     bool prefix; /* what it matches is cut off the line; the rest is read afresh */
+    bool weak;   /* a prefix that is one only when the rest means something */
 };
 
 extern const struct lq_rule lq_rules[];

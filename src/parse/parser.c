@@ -57,6 +57,8 @@ struct lq_parser {
     bool taken;       /* and that start was taken already */
     bool streaming;   /* the active family takes the rest of a line that goes on */
     int n_prefixes;   /* cut off the present line so far */
+    char habit[128];  /* the weak prefix of the line taken last */
+    size_t habit_len;
     int64_t line_count;
     struct draft draft;
     struct sequence sequences[MAX_SEQUENCES]; /* begun with the same line */
@@ -167,6 +169,8 @@ static void hand_over(struct lq_parser *parser, struct lq_event *event)
 {
     char fingerprint[LQ_FINGERPRINT_BYTES];
 
+    if (!event->test_name.len)
+        event->file_path = lq_makedirs_resolve(parser, event->file_path);
     event->fingerprint.len = lq_fingerprint(event, fingerprint);
     event->fingerprint.ptr = fingerprint;
     parser->on_event(parser->ctx, event);
@@ -571,54 +575,66 @@ static bool wanted(const struct lq_parser *parser, const struct lq_rule *rule)
            lq_parser_wants(parser, rule->matcher->owner);
 }
 
-static void take_line(struct lq_parser *parser, struct lq_line line, const struct lq_hit *hits,
+static bool take_line(struct lq_parser *parser, struct lq_line line, const struct lq_hit *hits,
                       size_t n_hits);
 
-void lq_parser_reread(struct lq_parser *parser, struct lq_line line)
+static bool reread(struct lq_parser *parser, struct lq_line line)
 {
     struct lq_hits hits = parser->rescan;
+    bool taken;
 
     parser->rescan = (struct lq_hits){ .at = NULL };
     lq_scanner_scan(parser->scanner, line.text, &hits);
-    take_line(parser, line, hits.at, hits.count);
+    taken = take_line(parser, line, hits.at, hits.count);
     free(parser->rescan.at);
     parser->rescan = hits;
+    return taken;
 }
 
-/* Read the line afresh without the prefix that a rule matched. */
-static void take_rest(struct lq_parser *parser, struct lq_line line)
+void lq_parser_reread(struct lq_parser *parser, struct lq_line line)
 {
-    const struct lq_str prefix = lq_matches_group(parser->matches, 0);
-
-    line.text.ptr += prefix.len;
-    line.text.len -= prefix.len;
-    lq_parser_reread(parser, line);
+    reread(parser, line);
 }
 
-static void take_line(struct lq_parser *parser, struct lq_line line, const struct lq_hit *hits,
-                      size_t n_hits)
+/* Read the line afresh without its first `len` bytes. */
+static bool take_rest(struct lq_parser *parser, struct lq_line line, size_t len)
 {
-    const size_t n_loops = parser->n_sequences && parser->sequences[0].rule->loop;
+    bool taken;
+
+    line.text.ptr += len;
+    line.text.len -= len;
+    parser->n_prefixes++;
+    taken = reread(parser, line);
+    parser->n_prefixes--;
+    return taken;
+}
+
+/* The first prefix of one kind that the line has, as its length; 0: none. */
+static size_t prefix_of(struct lq_parser *parser, struct lq_str line, const struct lq_hit *hits,
+                        size_t n_hits, bool weak)
+{
+    for (size_t i = 0; i < n_hits && parser->n_prefixes < MAX_PREFIXES; i++) {
+        const struct lq_rule *rule = &lq_rules[hits[i].rule];
+
+        if (rule->prefix && rule->weak == weak &&
+            lq_matches_try(parser->matches, rule->regexp, line))
+            return lq_matches_group(parser->matches, 0).len;
+    }
+    return 0;
+}
+
+static bool wants_every_line(const struct lq_parser *parser)
+{
+    return parser->active || parser->draft.open || parser->n_sequences;
+}
+
+/* Rules are in order of preference; a line has few hits, so the next lowest is searched. Once a
+ * pattern of several lines has begun, others of that kind may begin with the same line. */
+static bool take_rules(struct lq_parser *parser, struct lq_line line, const struct lq_hit *hits,
+                       size_t n_hits)
+{
     uint32_t last = UINT32_MAX;
 
-    for (size_t i = 0; i < n_hits && parser->n_prefixes < MAX_PREFIXES; i++)
-        if (lq_rules[hits[i].rule].prefix &&
-            lq_matches_try(parser->matches, lq_rules[hits[i].rule].regexp, line.text)) {
-            parser->n_prefixes++;
-            take_rest(parser, line);
-            parser->n_prefixes--;
-            return;
-        }
-    if (parser->active && parser->active->line(parser, line))
-        return;
-    if (take_sequence(parser, line))
-        return;
-    if (take_follow(parser, line)) {
-        parser->n_sequences = n_loops; /* the next line may be another of its events */
-        return;
-    }
-    /* Rules are in order of preference; a line has few hits, so the next lowest is searched. Once a
-     * pattern of several lines has begun, others of that kind may begin with the same line. */
     for (;;) {
         uint32_t next = UINT32_MAX;
 
@@ -626,22 +642,68 @@ static void take_line(struct lq_parser *parser, struct lq_line line, const struc
             if (hits[i].rule < next && (last == UINT32_MAX || hits[i].rule > last))
                 next = hits[i].rule;
         if (next == UINT32_MAX)
-            return;
+            return parser->n_sequences > 0;
         last = next;
         if (!lq_rules[next].prefix && wanted(parser, &lq_rules[next]) &&
             !(parser->n_sequences && lq_rules[next].last) &&
             lq_matches_try(parser->matches, lq_rules[next].regexp, line.text) &&
             take_match(parser, &lq_rules[next], line) && !parser->n_sequences)
-            return;
+            return true;
     }
 }
 
-/* ---- lines and blocks ---- */
-
-static bool wants_every_line(const struct lq_parser *parser)
+/* The weak prefix of the line that was taken last is expected again while something goes on. */
+static bool take_habit(struct lq_parser *parser, struct lq_line line, bool *taken)
 {
-    return parser->active || parser->draft.open || parser->n_sequences;
+    struct lq_str habit = { parser->habit, parser->habit_len };
+
+    if (!habit.len || parser->n_prefixes || !wants_every_line(parser))
+        return false;
+    /* Spaces at the end of a line may have been lost. */
+    while (habit.len > line.text.len && habit.ptr[habit.len - 1] == ' ')
+        habit.len--;
+    if (!lq_str_starts(line.text, habit))
+        return false;
+    *taken = take_rest(parser, line, habit.len);
+    return true;
 }
+
+static bool take_weak(struct lq_parser *parser, struct lq_line line, size_t len)
+{
+    if (!len || !take_rest(parser, line, len))
+        return false;
+    parser->habit_len = 0;
+    if (!parser->n_prefixes && len <= sizeof parser->habit) {
+        memcpy(parser->habit, line.text.ptr, len);
+        parser->habit_len = len;
+    }
+    return true;
+}
+
+/* Whether it meant something. */
+static bool take_line(struct lq_parser *parser, struct lq_line line, const struct lq_hit *hits,
+                      size_t n_hits)
+{
+    const size_t n_loops = parser->n_sequences && parser->sequences[0].rule->loop;
+    const size_t prefix = prefix_of(parser, line.text, hits, n_hits, false);
+    bool taken;
+
+    if (prefix)
+        return take_rest(parser, line, prefix);
+    if (take_habit(parser, line, &taken))
+        return taken || take_rules(parser, line, hits, n_hits);
+    if ((parser->active && parser->active->line(parser, line)) || take_sequence(parser, line))
+        return true;
+    if (take_follow(parser, line)) {
+        parser->n_sequences = n_loops; /* the next line may be another of its events */
+        return true;
+    }
+    /* The rest first: a path may hold anything that a prefix looks like. */
+    return take_weak(parser, line, prefix_of(parser, line.text, hits, n_hits, true)) ||
+           take_rules(parser, line, hits, n_hits);
+}
+
+/* ---- lines and blocks ---- */
 
 static int64_t count_lines(const char *at, const char *end)
 {

@@ -128,6 +128,17 @@ static void test_lines(void)
         /* prefixes of CI */
         { "##[error]a.c:1:2: error: ‘x’\n", "1-1 error a.c:1:2 gcc: ‘x’\n" },
         { "#12 3.456 a.c:1:2: error: ‘x’\n", "1-1 error a.c:1:2 gcc: ‘x’\n" },
+        { "2026-11-28T10:00:00.123456Z 01E a.c:1:2: error: ‘x’\n", "1-1 error a.c:1:2 gcc: ‘x’\n" },
+        { "2026-11-28 10:00:00,123 a.c:1:2: error: ‘x’\n", "1-1 error a.c:1:2 gcc: ‘x’\n" },
+        { "[10:00:00] a.c:1:2: error: ‘x’\n", "1-1 error a.c:1:2 gcc: ‘x’\n" },
+        { "web-1  | a.c:1:2: error: ‘x’\n", "1-1 error a.c:1:2 gcc: ‘x’\n" },
+        { "[lib/core] a.c:1:2: error: ‘x’\n", "1-1 error a.c:1:2 gcc: ‘x’\n" },
+        { "hello-2.12> a.c:1:2: error: ‘x’\n", "1-1 error a.c:1:2 gcc: ‘x’\n" },
+        { "web:build: a.ts(1,2): error TS1005: ';' expected.\n",
+          "1-1 error a.ts:1:2 [TS1005] tsc: ';' expected.\n" },
+        { "packages/ui build: a.ts(1,2): error TS1005: ';' expected.\n",
+          "1-1 error a.ts:1:2 [TS1005] tsc: ';' expected.\n" },
+        { "12: a.c:1:2: error: ‘x’\n", "1-1 error a.c:1:2 gcc: ‘x’\n" },
         { "2026-11-22T15:19:24.0193070Z a.c:1:2: error: ‘x’\n", "1-1 error a.c:1:2 gcc: ‘x’\n" },
     };
 
@@ -140,6 +151,24 @@ static void test_several_lines(void)
     /* The caret lines belong to the diagnostic. */
     check_events("a.c:1:2: warning: ‘x’\n    1 | int x;\n      |     ^\na.c:2:1: note: here\n",
                  "1-3 warning a.c:1:2 gcc: ‘x’\n4-4 note a.c:2:1 gcc: here\n");
+    /* A prefix goes on over what belongs together, and another service's line is nothing. */
+    check_events("web-1  | a.c:1:2: warning: ‘x’\nweb-1  |     1 | int x;\nweb-1  |       |     ^\n"
+                 "db-1   | ready\n",
+                 "1-3 warning a.c:1:2 gcc: ‘x’\n");
+    /* Where make and ninja are is what their compilers' paths are relative to; not so when jobs
+     * run in two folders. */
+    check_events("make[1]: Entering directory '/b/lib'\n../x/./a.c:1:2: error: ‘x’\n"
+                 "/b/c.c:1:2: error: ‘x’\nmake[2]: Entering directory '/b/lib/sub'\n"
+                 "s.c:1:2: error: ‘x’\nmake[2]: Leaving directory '/b/lib/sub'\n"
+                 "make[1]: Entering directory '/b/app'\na.c:1:2: error: ‘x’\n"
+                 "make[1]: Leaving directory '/b/app'\nmake[1]: Leaving directory '/b/lib'\n"
+                 "a.c:9:2: error: ‘x’\n",
+                 "2-2 error /b/x/a.c:1:2 gcc: ‘x’\n3-3 error /b/c.c:1:2 gcc: ‘x’\n"
+                 "5-5 error /b/lib/sub/s.c:1:2 gcc: ‘x’\n8-8 error a.c:1:2 gcc: ‘x’\n"
+                 "11-11 error a.c:9:2 gcc: ‘x’\n");
+    check_events("ninja: Entering directory `build'\n../src/a.c:1:2: error: ‘x’\n"
+                 "gen/b.c:1:2: error: ‘x’\n",
+                 "2-2 error src/a.c:1:2 gcc: ‘x’\n3-3 error gen/b.c:1:2 gcc: ‘x’\n");
     /* A header's language is its includer's. */
     check_events("In file included from b/x.cpp:1:\nb/x.h:2:3: error: ‘y’\n",
                  "2-2 error b/x.h:2:3 g++: ‘y’\n");
