@@ -41,6 +41,8 @@ struct lq_sync_file {
     const char *path;        /* below `.lq/logs`; a raw log's below `.lq/raw` */
     const char *remote_path; /* below the destination; once applied, the name that it has there */
     bool is_raw;
+    bool
+        is_link; /* a folder of the destination that is to be a link: `path` is "", there is no size */
     int64_t size_bytes;
     enum lq_sync_why why;
     enum lq_sync_outcome outcome;
@@ -63,8 +65,9 @@ struct lq_sync_skip {
 struct lq_sync_counts {
     size_t n_files; /* in the plan, raw logs too */
     size_t n_raw;   /* of them, raw logs */
+    size_t n_links; /* of them, folders that are to be links */
     int64_t n_bytes;
-    size_t n_copied, n_copied_raw, n_present, n_failed;
+    size_t n_copied, n_copied_raw, n_copied_links, n_present, n_failed;
     int64_t n_copied_bytes;
     size_t n_verified; /* not in the plan, since they are there as they should be (opts.verify) */
 };

@@ -107,6 +107,11 @@ static void add_amount(struct lq_buf *text, size_t n_runs, size_t n_raw, int64_t
     lq_buf_addf(text, " (%s)", size);
 }
 
+static void add_folders(struct lq_buf *text, size_t n_folders)
+{
+    lq_buf_addf(text, "%zu %s", n_folders, n_folders == 1 ? "folder" : "folders");
+}
+
 static void print_dry_run(FILE *out, const struct lq_sync_plan *plan, bool verbose)
 {
     LQ_CLEANUP(lq_buf_release) struct lq_buf text = LQ_BUF_INIT;
@@ -115,10 +120,15 @@ static void print_dry_run(FILE *out, const struct lq_sync_plan *plan, bool verbo
     lq_sync_plan_counts(plan, &counts);
     if (verbose)
         lq_sync_print_files(out, plan);
-    add_amount(&text, counts.n_files - counts.n_raw, counts.n_raw, counts.n_bytes);
-    lq_buf_adds(&text, " to '");
+    if (counts.n_links > 0) {
+        add_folders(&text, counts.n_links);
+        lq_buf_adds(&text, " of '");
+    } else {
+        add_amount(&text, counts.n_files - counts.n_raw, counts.n_raw, counts.n_bytes);
+        lq_buf_adds(&text, " to '");
+    }
     lq_text_add_visible(&text, lq_str_of(lq_sync_plan_destination(plan)), false);
-    fprintf(out, "would sync %s'\n", lq_buf_text(&text));
+    fprintf(out, "would %s %s'\n", counts.n_links > 0 ? "link" : "sync", lq_buf_text(&text));
 }
 
 static void say_extras(const struct lq_sync_plan *plan)
@@ -137,14 +147,18 @@ static void say_result(const struct lq_sync_plan *plan, const struct lq_sync_opt
     struct lq_sync_counts counts;
 
     lq_sync_plan_counts(plan, &counts);
-    add_amount(&text, counts.n_copied - counts.n_copied_raw, counts.n_copied_raw,
-               counts.n_copied_bytes);
     if (opts->verify)
         lq_say("verified %zu %s at '%s'%s", counts.n_verified,
                counts.n_verified == 1 ? "file" : "files", destination,
                counts.n_files == 0 ? ": all as they should be" : "");
-    if (counts.n_copied > 0)
+    if (counts.n_copied_links > 0) {
+        add_folders(&text, counts.n_copied_links);
+        lq_say("linked %s of '%s' to this project's", lq_buf_text(&text), destination);
+    } else if (counts.n_copied > 0) {
+        add_amount(&text, counts.n_copied - counts.n_copied_raw, counts.n_copied_raw,
+                   counts.n_copied_bytes);
         lq_say("synced %s to '%s'", lq_buf_text(&text), destination);
+    }
     if (counts.n_present > 0)
         lq_say("found %zu already at '%s'", counts.n_present, destination);
     if (counts.n_files == 0 && !opts->verify)

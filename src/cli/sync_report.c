@@ -41,7 +41,11 @@ void lq_sync_print_files(FILE *out, const struct lq_sync_plan *plan)
         const struct lq_sync_file *file = lq_sync_plan_file(plan, i);
         const bool pending = file->outcome == LQ_SYNC_PENDING;
 
-        print_line(out, pending ? why_names[file->why] : outcome_names[file->outcome],
+        print_line(out,
+                   pending ? why_names[file->why]
+                   : file->is_link && file->outcome == LQ_SYNC_COPIED
+                       ? "linked"
+                       : outcome_names[file->outcome],
                    file->remote_path, file->error);
     }
     for (size_t i = 0; i < lq_sync_plan_extra_count(plan); i++)
@@ -121,8 +125,10 @@ static void add_file(struct lq_buf *buf, const struct lq_sync_file *file)
     add_text(buf, "remote_path", file->remote_path);
     lq_buf_addf(buf,
                 ", \"kind\": \"%s\", \"why\": \"%s\", \"outcome\": \"%s\", \"size_bytes\": %lld, ",
-                file->is_raw ? "raw" : "run", why_names[file->why], outcome_names[file->outcome],
-                (long long)file->size_bytes);
+                file->is_link  ? "link"
+                : file->is_raw ? "raw"
+                               : "run",
+                why_names[file->why], outcome_names[file->outcome], (long long)file->size_bytes);
     add_text(buf, "error", file->error);
     lq_buf_addc(buf, '}');
 }

@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -280,11 +281,46 @@ static bool is_folder(int folder_fd, const struct dirent *entry)
            S_ISDIR(info.st_mode);
 }
 
+/* Whether a store may hold a link of this name: to a project's `.lq/logs` (`lq sync --mode symlink`). */
+static bool may_be_link(const struct walk *walk, const char *name)
+{
+    return walk->in_store && strncmp(name, "hostname=", 9) == 0;
+}
+
+/* Whether the open folder is some project's `.lq/logs`, whatever way led to it. */
+static bool is_logs(int fd)
+{
+    static const char logs[] = "/.lq/logs";
+    char link[40], path[PATH_MAX];
+    ssize_t len;
+
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    len = readlink(link, path, sizeof path);
+    return len > (ssize_t)sizeof logs &&
+           memcmp(path + len - (sizeof logs - 1), logs, sizeof logs - 1) == 0;
+}
+
+/* Open a folder of the walk; below its root no link is followed but that one. -1 and errno. */
+static int open_folder(const struct walk *walk, int parent_fd, const char *name, int depth)
+{
+    const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+    int fd = openat(parent_fd, name, flags | (depth > 0 ? O_NOFOLLOW : 0));
+
+    if (fd >= 0 || depth == 0 || (errno != ENOTDIR && errno != ELOOP) || !may_be_link(walk, name))
+        return fd;
+    fd = openat(parent_fd, name, flags);
+    if (fd >= 0 && is_logs(fd))
+        return fd;
+    /* Any other link, and one that leads nowhere, is as if it were not there. */
+    lq_close(&fd);
+    errno = ENOENT;
+    return -1;
+}
+
 static enum lq_status walk_folder(struct walk *walk, int parent_fd, const char *name,
                                   const char *path, int depth, struct lq_error *err)
 {
-    const int fd =
-        openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (depth > 0 ? O_NOFOLLOW : 0));
+    const int fd = open_folder(walk, parent_fd, name, depth);
     DIR *folder = fd < 0 ? NULL : fdopendir(fd);
     const struct dirent *entry;
     enum lq_status status = LQ_OK;
@@ -301,7 +337,7 @@ static enum lq_status walk_folder(struct walk *walk, int parent_fd, const char *
         if (entry->d_name[0] == '.')
             continue;
         below = lq_path_join(path, entry->d_name);
-        if (is_folder(fd, entry)) {
+        if (is_folder(fd, entry) || (entry->d_type != DT_REG && may_be_link(walk, entry->d_name))) {
             if (depth < MAX_DEPTH && !pruned(&walk->filter, entry->d_name))
                 status = walk_folder(walk, fd, entry->d_name, below, depth + 1, err);
             if (status == LQ_NOT_FOUND) /* removed while we looked */

@@ -2,6 +2,7 @@
 /* Applying a plan: batches of files staged on threads, made durable, published, recorded. */
 #include "base/alloc.h"
 #include "base/time.h"
+#include "sync/convert.h"
 #include "sync/mend.h"
 #include "sync/plan.h"
 #include "sync/pool.h"
@@ -169,7 +170,8 @@ static bool follow_run(struct batch *batch, struct lq_step *step)
     run = &batch->plan->steps[step->run];
     if (run->file.outcome != LQ_SYNC_COPIED && run->file.outcome != LQ_SYNC_PRESENT)
         return false;
-    lq_step_move(step, lq_sync_raw_path(run->remote_path));
+    if (step->file.outcome == LQ_SYNC_PENDING && !step->put.staged)
+        lq_step_move(step, lq_sync_raw_path(run->remote_path));
     return true;
 }
 
@@ -178,8 +180,14 @@ static enum lq_status stage(struct batch *batch, struct lq_step *step, struct lq
     LQ_CLEANUP(lq_close) int fd = -1;
     struct stat info;
 
+    if (step->file.is_link) {
+        LQ_TRY(lq_convert_to_link(batch->plan, batch->remote, step, err));
+        step->file.outcome = LQ_SYNC_COPIED;
+        return LQ_OK;
+    }
     if (!follow_run(batch, step))
         return LQ_OK;
+    lq_convert_detour(batch->plan, step);
     if (step->file.why == LQ_SYNC_DAMAGED || step->file.why == LQ_SYNC_CONVERT)
         LQ_TRY(lq_step_mend(batch->plan, batch->remote, step, err));
     else if (batch->plan->place.naming == LQ_NAMING_RUN8 || batch->denied)
@@ -355,6 +363,30 @@ static enum lq_status run_batches(struct lq_sync_plan *plan, struct lq_remote *r
     return LQ_OK;
 }
 
+static enum lq_status sweep_conversions(struct lq_sync_plan *plan, struct lq_remote *remote,
+                                        struct lq_error *err)
+{
+    LQ_CLEANUP(lq_names_release) struct lq_names folders = { 0 };
+
+    LQ_TRY(lq_track_folders(plan, &folders, err));
+    for (size_t i = 0; i < folders.count; i++) {
+        LQ_CLEANUP(lq_free) char *raw = lq_sync_raw_path(folders.items[i]);
+
+        lq_convert_sweep(plan, remote, folders.items[i]);
+        lq_convert_sweep(plan, remote, raw);
+    }
+    return LQ_OK;
+}
+
+static bool is_complete(const struct lq_sync_plan *plan)
+{
+    for (size_t i = 0; i < plan->n_steps; i++)
+        if (plan->steps[i].file.outcome != LQ_SYNC_COPIED &&
+            plan->steps[i].file.outcome != LQ_SYNC_PRESENT)
+            return false;
+    return true;
+}
+
 static enum lq_status apply(struct lq_sync_plan *plan, struct lq_error *err)
 {
     LQ_CLEANUP(lq_remote_close) struct lq_remote *remote = NULL;
@@ -367,7 +399,11 @@ static enum lq_status apply(struct lq_sync_plan *plan, struct lq_error *err)
     LQ_TRY(lq_track_save(plan, err));
     if (plan->opts.force || plan->opts.verify)
         LQ_TRY(lq_track_forget_missing(plan, err));
+    if (!*plan->kind->scheme)
+        LQ_TRY(sweep_conversions(plan, remote, err));
+    LQ_TRY(lq_convert_begin(plan, remote, err));
     LQ_TRY(run_batches(plan, remote, err));
+    LQ_TRY(lq_convert_end(plan, remote, is_complete(plan), err));
     return sweep(plan, remote, err);
 }
 
@@ -379,10 +415,13 @@ static enum lq_status result(const struct lq_sync_plan *plan, const struct lq_sy
         const struct lq_step *step = &plan->steps[i];
 
         if (step->file.outcome == LQ_SYNC_FAILED)
-            return lq_error_set(
-                err, step->status, "%zu of %zu %s could not be synced%s%s", counts->n_failed,
-                counts->n_files, counts->n_raw > 0 ? "files" : "runs",
-                counts->n_failed == 1 ? ": " : "", counts->n_failed == 1 ? step->error : "");
+            return lq_error_set(err, step->status, "%zu of %zu %s could not be synced%s%s",
+                                counts->n_failed, counts->n_files,
+                                counts->n_links > 0 ? "folders"
+                                : counts->n_raw > 0 ? "files"
+                                                    : "runs",
+                                counts->n_failed == 1 ? ": " : "",
+                                counts->n_failed == 1 ? step->error : "");
     }
     return LQ_OK;
 }
@@ -431,7 +470,8 @@ enum lq_status lq_sync_apply(struct lq_sync_plan *plan, struct lq_sync_counts *c
     for (size_t i = 0; i < plan->n_steps; i++)
         if (plan->steps[i].file.outcome == LQ_SYNC_FAILED)
             plan->steps[i].file.outcome = LQ_SYNC_PENDING;
-    if (plan->n_steps > 0 || !plan->destination_id)
+    if (plan->n_steps > 0 || plan->links.count > 0 || !plan->destination_id ||
+        plan->remembered_mode != (int)plan->opts.mode)
         status = apply(plan, &problem);
     else if (plan->n_bad > 0)
         status = lq_track_record(plan, NULL, 0, &problem);

@@ -3,6 +3,7 @@
 #include "sync/plan.h"
 #include "base/alloc.h"
 #include "base/file.h"
+#include "sync/convert.h"
 #include "sync/identify.h"
 #include "sync/there.h"
 #include "sync/track.h"
@@ -28,6 +29,7 @@ void lq_step_move(struct lq_step *step, char *remote_path)
     const size_t folder_len = (size_t)(lq_path_base(remote_path) - remote_path) - 1;
 
     free(step->folder);
+    lq_free(&step->detour);
     step->folder = lq_strndup(remote_path, folder_len);
     step->put.folder = step->folder;
     lq_step_rename(step, lq_strdup(remote_path + folder_len + 1));
@@ -45,6 +47,7 @@ void lq_step_release(struct lq_step *step)
     free(step->project);
     free(step->hostname);
     free(step->folder);
+    free(step->detour);
     free(step->name);
     *step = (struct lq_step){ 0 };
 }
@@ -161,6 +164,18 @@ static enum lq_status examine(struct planner *planner, struct lq_step *step, boo
 
 /* ---- steps ---- */
 
+/* Whether the file is seen there through a link that is to become a folder. */
+static bool is_behind_link(const struct lq_sync_plan *plan, const char *remote_path)
+{
+    for (size_t i = 0; i < plan->links.count; i++) {
+        const size_t len = strlen(plan->links.items[i]);
+
+        if (strncmp(remote_path, plan->links.items[i], len) == 0 && remote_path[len] == '/')
+            return true;
+    }
+    return false;
+}
+
 /* Whether what state.db says is at the destination needs something to be done all the same. */
 static bool is_due(const struct planner *planner, const char *remote_path, int64_t size_bytes,
                    enum lq_sync_why *why)
@@ -168,6 +183,9 @@ static bool is_due(const struct planner *planner, const char *remote_path, int64
     const struct lq_sync_plan *plan = planner->plan;
     struct lq_there_file *there = lq_there_find(&planner->there, remote_path);
 
+    *why = LQ_SYNC_NEW;
+    if (is_behind_link(plan, remote_path))
+        return true;
     if (!plan->opts.force && !plan->opts.verify)
         return false;
     if (!there) {
@@ -344,13 +362,145 @@ static void add_extras(struct planner *planner)
     }
 }
 
+/* ---- links to the project's own folders ---- */
+
+static bool is_folder(const struct lq_sync_plan *plan)
+{
+    return !*plan->kind->scheme;
+}
+
+/* Whether links have to be looked for: after a sync by links, and when nothing is remembered. */
+static bool may_hold_links(const struct lq_sync_plan *plan)
+{
+    return is_folder(plan) &&
+           (plan->opts.mode == LQ_SYNC_MODE_SYMLINK ||
+            plan->remembered_mode == LQ_SYNC_MODE_SYMLINK || plan->remembered_mode < 0);
+}
+
+/* The folders of the project's identities and, with `raw`, of their raw logs. */
+static enum lq_status list_folders(const struct lq_sync_plan *plan, bool raw,
+                                   struct lq_names *folders, struct lq_error *err)
+{
+    size_t n_runs;
+
+    LQ_TRY(lq_track_folders(plan, folders, err));
+    n_runs = folders->count;
+    for (size_t i = 0; raw && plan->raw_fd >= 0 && i < n_runs; i++) {
+        LQ_GROW(folders->items, folders->count, folders->capacity);
+        folders->items[folders->count++] = lq_sync_raw_path(folders->items[i]);
+    }
+    return LQ_OK;
+}
+
+/* Those that are links are to become folders. Raw logs that are seen through one stay to be seen. */
+static enum lq_status find_links(struct planner *planner, struct lq_error *err)
+{
+    struct lq_sync_plan *plan = planner->plan;
+    LQ_CLEANUP(lq_names_release) struct lq_names folders = { 0 };
+
+    LQ_TRY(list_folders(plan, true, &folders, err));
+    for (size_t i = 0; i < folders.count; i++) {
+        if (lq_convert_look(plan, planner->remote, folders.items[i]) != LQ_AT_OUR_LINK)
+            continue;
+        plan->opts.include_raw = plan->opts.include_raw || strstr(folders.items[i], "/_raw/");
+        LQ_GROW(plan->links.items, plan->links.count, plan->links.capacity);
+        plan->links.items[plan->links.count++] = LQ_TAKE(folders.items[i]);
+    }
+    return LQ_OK;
+}
+
+/* A step for a folder that is no link yet. What is in its way is told in a dry run, too. */
+static void plan_link(struct planner *planner, const char *folder)
+{
+    struct lq_sync_plan *plan = planner->plan;
+    const enum lq_at_folder at =
+        planner->remote ? lq_convert_look(plan, planner->remote, folder) : LQ_AT_NOTHING;
+    struct lq_step step = { .path = lq_strdup(folder),
+                            .run = LQ_SYNC_NO_RUN,
+                            .file = { .path = "", .is_link = true } };
+    struct lq_error reason = { 0 };
+    enum lq_status status = LQ_OK;
+
+    if (at == LQ_AT_OUR_LINK) {
+        plan->n_verified++;
+        lq_step_release(&step);
+        return;
+    }
+    step.file.why = at == LQ_AT_NOTHING ? LQ_SYNC_NEW : LQ_SYNC_CONVERT;
+    lq_step_move(&step, lq_strdup(folder));
+    if (at == LQ_AT_FOLDER)
+        status = lq_convert_check(plan, planner->remote, folder, &reason);
+    if (status != LQ_OK)
+        lq_step_fail(&step, status, &reason);
+    add_step(plan, step);
+}
+
+/* Runs that state.db does not know say themselves whose they are. */
+static enum lq_status identify_leaf(struct planner *planner, struct lq_names *folders,
+                                    struct lq_error *err)
+{
+    struct lq_sync_plan *plan = planner->plan;
+    const char *leaf = plan->leaves.items[planner->leaf].path;
+    LQ_CLEANUP(lq_names_release) struct lq_names names = { 0 };
+
+    LQ_TRY(lq_names_list(&names, plan->logs_fd, "logs", leaf, ".parquet", err));
+    LQ_TRY(lq_cursor_open(&planner->files, LQ_CURSOR_FILE, plan, leaf, err));
+    for (size_t i = 0; i < names.count; i++) {
+        LQ_CLEANUP(lq_step_release) struct lq_step step = { .path = lq_path_join(leaf,
+                                                                                 names.items[i]) };
+        bool known, usable;
+
+        LQ_TRY(lq_cursor_find(&planner->files, step.path, &known, err));
+        if (known)
+            continue;
+        plan->scans[planner->leaf].dirty = true;
+        LQ_TRY(examine(planner, &step, &usable, err));
+        if (!usable)
+            continue;
+        LQ_GROW(folders->items, folders->count, folders->capacity);
+        folders->items[folders->count++] =
+            lq_track_folder(step.namespace_, step.project, step.hostname);
+    }
+    return LQ_OK;
+}
+
+static enum lq_status plan_links(struct planner *planner, struct lq_error *err)
+{
+    struct lq_sync_plan *plan = planner->plan;
+    LQ_CLEANUP(lq_names_release) struct lq_names folders = { 0 };
+    size_t n_known;
+
+    LQ_TRY(list_folders(plan, plan->opts.include_raw, &folders, err));
+    n_known = folders.count;
+    for (planner->leaf = 0; planner->leaf < plan->leaves.count; planner->leaf++)
+        if (plan->scans[planner->leaf].listed)
+            LQ_TRY(identify_leaf(planner, &folders, err));
+    for (size_t i = 0; i < folders.count; i++) {
+        bool again = false;
+
+        for (size_t j = n_known; j < i && !again; j++)
+            again = strcmp(folders.items[j], folders.items[i]) == 0;
+        for (size_t j = 0; i >= n_known && j < n_known && !again; j++)
+            again = strcmp(folders.items[j], folders.items[i]) == 0;
+        if (!again)
+            plan_link(planner, folders.items[i]);
+    }
+    plan->n_runs = plan->n_steps;
+    return LQ_OK;
+}
+
 static enum lq_status add_steps(struct lq_sync_plan *plan, struct lq_error *err)
 {
     LQ_CLEANUP(planner_release) struct planner planner = { .plan = plan };
 
-    if (plan->opts.force || plan->opts.verify || is_suspect(plan)) {
-        if (plan->place.file_system && plan->destination_id)
-            LQ_TRY(plan->kind->open(&planner.remote, &plan->place, &plan->opts, err));
+    if (plan->place.file_system && (plan->destination_id || is_folder(plan)) &&
+        (may_hold_links(plan) || plan->opts.force || plan->opts.verify || is_suspect(plan)))
+        LQ_TRY(plan->kind->open(&planner.remote, &plan->place, &plan->opts, err));
+    if (plan->opts.mode == LQ_SYNC_MODE_SYMLINK)
+        return plan_links(&planner, err);
+    if (planner.remote && may_hold_links(plan))
+        LQ_TRY(find_links(&planner, err));
+    if (plan->links.count > 0 || plan->opts.force || plan->opts.verify || is_suspect(plan)) {
         if (plan->opts.force || plan->opts.verify)
             LQ_TRY(lq_there_list(&planner.there, plan, planner.remote, err));
         for (size_t i = 0; i < plan->leaves.count; i++)
@@ -423,6 +573,10 @@ static enum lq_status fill_plan(struct lq_sync_plan *plan, const char *destinati
     LQ_TRY(lq_remote_kind_of(destination, &plan->kind, err));
     LQ_TRY(plan->kind->locate(destination, &plan->opts, &plan->place, err));
     LQ_TRY(check_outside(plan, logs, err));
+    if (!is_folder(plan) && plan->opts.mode == LQ_SYNC_MODE_SYMLINK)
+        return lq_error_set(err, LQ_BAD_INPUT,
+                            "cannot sync to '%s' by a symbolic link: it is no folder",
+                            plan->place.name);
     LQ_TRY(lq_track_find(plan, err));
     LQ_TRY(lq_sync_check_place(plan, err));
 
@@ -490,6 +644,12 @@ void lq_sync_plan_free(struct lq_sync_plan **out)
     for (size_t i = 0; i < plan->n_extras; i++)
         free((char *)(uintptr_t)plan->extras[i].remote_path);
     free(plan->extras);
+    for (size_t i = 0; plan->detours && i < plan->links.count; i++) {
+        free(plan->detours[i].path);
+        lq_close(&plan->detours[i].fd);
+    }
+    free(plan->detours);
+    lq_names_release(&plan->links);
     lq_leaves_release(&plan->leaves);
     free(plan->scans);
     lq_close(&plan->logs_fd);
@@ -547,6 +707,8 @@ void lq_sync_plan_counts(const struct lq_sync_plan *plan, struct lq_sync_counts 
         counts->n_bytes += file->size_bytes;
         counts->n_copied += file->outcome == LQ_SYNC_COPIED;
         counts->n_copied_raw += file->outcome == LQ_SYNC_COPIED && file->is_raw;
+        counts->n_copied_links += file->outcome == LQ_SYNC_COPIED && file->is_link;
+        counts->n_links += file->is_link;
         counts->n_present += file->outcome == LQ_SYNC_PRESENT;
         counts->n_failed += file->outcome == LQ_SYNC_FAILED;
         counts->n_copied_bytes += file->outcome == LQ_SYNC_COPIED ? file->size_bytes : 0;

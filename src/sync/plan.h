@@ -22,9 +22,11 @@ struct lq_step {
     bool in_state;         /* table `file` knows it, so sha256 is what was recorded */
     char *run_uid, *namespace_, *project, *hostname; /* NULL in a raw log's step */
     char *folder;                                    /* at the destination */
-    char *name;                                      /* in the folder, as tried now */
-    size_t run;   /* of a raw log: the step of its run; LQ_SYNC_NO_RUN: that is there already */
-    size_t leaf;  /* the folder that it comes from */
+    char
+        *detour; /* the folder that it goes to first, which takes the place of a link; NULL: none */
+    char *name;  /* in the folder, as tried now */
+    size_t run;  /* of a raw log: the step of its run; LQ_SYNC_NO_RUN: that is there already */
+    size_t leaf; /* the folder that it comes from */
     bool suspect; /* lq_sync_inspect() has yet to look whether anything is wrong with it */
     struct lq_put put;
 };
@@ -41,6 +43,12 @@ struct lq_bad_file {
 struct lq_scan {
     bool listed; /* its names were read, since it was not known or has changed */
     bool dirty;  /* something in it is not at the destination, or no run */
+};
+
+/* A folder on its way to take a link's place. */
+struct lq_detour {
+    char *path; /* below the destination */
+    int fd;     /* locked, so that no other sync takes it for what a killed one left */
 };
 
 struct lq_sync_plan {
@@ -63,6 +71,8 @@ struct lq_sync_plan {
     size_t n_verified; /* files that are there as they should be */
     struct lq_bad_file *bad;
     size_t n_bad, bad_capacity;
+    struct lq_names links;     /* to the project's own folders, that are to become folders */
+    struct lq_detour *detours; /* of each link */
     struct lq_sync_extra *extras;
     size_t n_extras, extras_capacity;
 };

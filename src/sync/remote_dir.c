@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The remote that is a folder: local, or a mounted share. */
+#include "sync/remote_dir.h"
 #include "base/alloc.h"
 #include "base/time.h"
-#include "sync/remote.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -45,7 +45,7 @@ struct dir_remote {
 /* lq_put.staged */
 struct staged {
     struct folder *folder;
-    char name[32];
+    char name[LQ_DIR_TEMPORARY_BYTES];
 };
 
 /* ---- which folder, on which file system ---- */
@@ -383,16 +383,16 @@ static int copy_bytes(int from, int to)
 
 /* Two names of one batch, or of two processes, never meet; a leftover of a killed process is known
  * by its form. */
-static void temporary_name(char name[static 32])
+void lq_dir_temporary_name(char name[static LQ_DIR_TEMPORARY_BYTES])
 {
     uint64_t random = 0;
 
     while (getrandom(&random, sizeof random, 0) != sizeof random)
         continue;
-    snprintf(name, 32, ".lq-%016" PRIx64 ".tmp", random);
+    snprintf(name, LQ_DIR_TEMPORARY_BYTES, ".lq-%016" PRIx64 ".tmp", random);
 }
 
-static bool is_temporary_name(const char *name)
+bool lq_dir_is_temporary_name(const char *name)
 {
     return strncmp(name, ".lq-", 4) == 0 && strspn(name + 4, "0123456789abcdef") == 16 &&
            strcmp(name + 20, ".tmp") == 0;
@@ -462,7 +462,7 @@ static enum lq_status stage_copy(struct dir_remote *dir, struct lq_put *put, int
     enum lq_status status;
     int fd;
 
-    temporary_name(staged->name);
+    lq_dir_temporary_name(staged->name);
     fd = LQ_RETRY(openat(staged->folder->fd, staged->name,
                          O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666));
     if (fd < 0) {
@@ -562,6 +562,17 @@ static int open_existing(const struct dir_remote *dir, const char *path)
         path += len + (path[len] == '/');
     }
     return parent;
+}
+
+int lq_dir_open(const struct lq_remote *remote, const char *path)
+{
+    return open_existing((const struct dir_remote *)remote, path);
+}
+
+enum lq_status lq_dir_make(struct lq_remote *remote, const char *path, int *fd,
+                           struct lq_error *err)
+{
+    return walk((struct dir_remote *)remote, path, fd, err);
 }
 
 /* Nothing of lq's is where there is no folder, or a link. */
@@ -700,7 +711,7 @@ static bool stage_link(struct dir_remote *dir, int source_fd, struct staged *sta
     if (dir->mode != LQ_SYNC_MODE_AUTO || dir->no_links || fstat(source_fd, &info) != 0 ||
         !may_link(dir, staged->folder, &info))
         return false;
-    temporary_name(staged->name);
+    lq_dir_temporary_name(staged->name);
     snprintf(path, sizeof path, "/proc/self/fd/%d", source_fd);
     return LQ_RETRY(linkat(AT_FDCWD, path, staged->folder->fd, staged->name, AT_SYMLINK_FOLLOW)) ==
            0;
@@ -737,7 +748,7 @@ static void sweep(struct lq_remote *remote, const char *folder, int64_t before)
     while (stream && (entry = readdir(stream))) {
         struct stat info;
 
-        if (is_temporary_name(entry->d_name) &&
+        if (lq_dir_is_temporary_name(entry->d_name) &&
             fstatat(fd, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode) &&
             info.st_ctim.tv_sec < before / LQ_US_PER_SECOND)
             LQ_RETRY(unlinkat(fd, entry->d_name, 0));

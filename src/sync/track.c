@@ -503,6 +503,8 @@ static enum lq_status record_step(struct recorder *recorder, const struct lq_ste
         return LQ_OK;
     if (recorder->plan->had_failures)
         LQ_TRY(record(recorder, RECORD_MENDED, file, err));
+    if (file->file.is_link)
+        return LQ_OK;
     if (file->file.is_raw)
         return record(recorder, RECORD_RAW, file, err);
     LQ_TRY(record(recorder, RECORD_RUN, file, err));

@@ -54,6 +54,9 @@ FAULTY(int, renameat2, (int dir, const char *from, int to_dir, const char *to, u
 FAULTY(int, linkat, (int dir, const char *path, int to_dir, const char *to, int flags), dir, path,
        to_dir, to, flags)
 
+FAULTY(int, symlinkat, (const char *target, int dir, const char *path), target, dir, path)
+FAULTY(int, unlinkat, (int dir, const char *path, int flags), dir, path, flags)
+
 /* No test cuts the power, so nothing is really waited for. */
 #define FAULTY_SYNC(name)                                                                          \
     int name(int fd);                                                                              \
@@ -1284,6 +1287,181 @@ static bool fault_once(int n_runs, long at, int error)
     return reached;
 }
 
+/* ---- mode symlink ---- */
+
+#define HOST "namespace=acme/project=app/hostname=ci-1"
+
+static bool is_link(const struct world *world)
+{
+    LQ_CLEANUP(lq_free) char *path = lq_path_join(world->dest, HOST);
+    struct stat info;
+
+    return CHECK(lstat(path, &info) == 0) && S_ISLNK(info.st_mode);
+}
+
+/* Runs that a reader finds who follows the link, as lq does. */
+static int count_visible(const struct world *world)
+{
+    LQ_CLEANUP(lq_free) char *path = lq_format("%s/" HOST "/.", world->dest);
+
+    return count_there(path);
+}
+
+static void test_symlink(void)
+{
+    static const enum lq_sync_mode modes[] = { LQ_SYNC_MODE_SYMLINK, LQ_SYNC_MODE_SYMLINK,
+                                               LQ_SYNC_MODE_AUTO,    LQ_SYNC_MODE_SYMLINK,
+                                               LQ_SYNC_MODE_COPY,    LQ_SYNC_MODE_SYMLINK };
+    LQ_CLEANUP(world_release) struct world world;
+    LQ_CLEANUP(lq_free) char *parent = NULL;
+
+    world_init(&world);
+    parent = lq_format("%s/namespace=acme/project=app", world.dest);
+    add_runs(&world, 40);
+    for (size_t i = 0; i < LQ_COUNT(modes); i++) {
+        struct lq_sync_counts counts;
+        struct lq_error err = { 0 };
+        const bool again = i > 0 && modes[i] == modes[i - 1];
+
+        CHECK_INT(sync_with(&world, (struct lq_sync_opts){ .mode = modes[i] }, &counts, &err),
+                  LQ_OK);
+        CHECK_STR(err.message, "");
+        CHECK_INT(counts.n_copied, again ? 0 : modes[i] == LQ_SYNC_MODE_SYMLINK ? 1 : 40);
+        CHECK(is_link(&world) == (modes[i] == LQ_SYNC_MODE_SYMLINK));
+        CHECK_INT(count_visible(&world), 40);
+        CHECK_INT(n_other_files, 0);
+        /* Nothing is left beside it. */
+        CHECK_INT(count_there(parent), is_link(&world) ? 0 : 40);
+        CHECK_INT(count_there(world.lq_dir), 40);
+    }
+}
+
+static void test_symlink_refused(void)
+{
+    static const struct {
+        const char *what, *path, *text, *message;
+    } cases[] = {
+        { "a run of another clone", FOLDER "/009_b_143022.parquet", "file 9",
+          "it holds 1 file that this project does not have, such as '" FOLDER
+          "/009_b_143022.parquet'" },
+        { "this run with other bytes", PATH, "file X", "such as '" PATH "'" },
+        { "something else", "notes.txt", "notes", "such as 'notes.txt'" },
+        { "of a writer at work", FOLDER "/.lq-0123456789abcdef.tmp", "file 1", "such as" },
+        { "deeper", "a/b/c/d", "x", "such as 'a/b/c'" },
+    };
+
+    for (size_t i = 0; i < LQ_COUNT(cases); i++) {
+        LQ_CLEANUP(world_release) struct world world;
+        LQ_CLEANUP(lq_free) char *path = NULL;
+        LQ_CLEANUP(lq_free) char *own = NULL;
+        LQ_CLEANUP(lq_free) char *shown = NULL;
+        struct lq_error err = { 0 };
+
+        TAP_CASE(cases[i].what);
+        world_init(&world);
+        add_run(&world, run_1, "file 1");
+        path = lq_format("%s/" HOST "/%s", world.dest, cases[i].path);
+        write_file(path, cases[i].text);
+        /* What this project has, under another name too, is no obstacle. */
+        own = lq_format("%s/" HOST "/" FOLDER "/" NAME "-" RUN8 ".parquet", world.dest);
+        write_file(own, "file 1");
+        CHECK_INT(
+            sync_with(&world, (struct lq_sync_opts){ .mode = LQ_SYNC_MODE_SYMLINK }, NULL, &err),
+            LQ_EXISTS);
+        if (!CHECK(strstr(err.message, cases[i].message) != NULL))
+            printf("#   %s\n", err.message);
+        CHECK(!is_link(&world));
+        shown = read_text(path);
+        CHECK_STR(shown, cases[i].text);
+        CHECK(access(own, F_OK) == 0);
+        CHECK(unlink(path) == 0);
+    }
+}
+
+static void test_link_of_another(void)
+{
+    LQ_CLEANUP(world_release) struct world world;
+    LQ_CLEANUP(lq_free) char *path = NULL;
+    LQ_CLEANUP(lq_free) char *parent = NULL;
+    char target[64];
+    struct lq_error err = { 0 };
+
+    world_init(&world);
+    add_run(&world, run_1, "file 1");
+    path = lq_path_join(world.dest, HOST);
+    parent = lq_format("%s/namespace=acme/project=app", world.dest);
+    CHECK(lq_mkdirs(parent, NULL) == LQ_OK && symlink("/nowhere/.lq/logs", path) == 0);
+    CHECK(sync_with(&world, (struct lq_sync_opts){ .mode = LQ_SYNC_MODE_SYMLINK }, NULL, &err) !=
+          LQ_OK);
+    CHECK(strstr(err.message, HOST "' a link: File exists") != NULL);
+    CHECK_INT(sync_with(&world, (struct lq_sync_opts){ 0 }, NULL, &err), LQ_DENIED);
+    CHECK_INT(readlink(path, target, sizeof target), 17);
+}
+
+/* Switching is killed, or fails, at every step: all runs are to be seen, each once, and the next sync
+ * finishes. */
+static bool switch_once(enum lq_sync_mode from, enum lq_sync_mode to, long at, int error)
+{
+    LQ_CLEANUP(world_release) struct world world;
+    int ended = 0;
+    pid_t child;
+    bool reached;
+
+    world_init(&world);
+    add_runs(&world, 6);
+    CHECK_INT(sync_with(&world, (struct lq_sync_opts){ .mode = from }, NULL, NULL), LQ_OK);
+    lq_store_close(&world.store);
+    fflush(stdout);
+    child = fork();
+    if (child == 0) {
+        fault_calls = 0;
+        fault_errno = error;
+        fault_at = at;
+        if (lq_store_open(&world.store, &world.project, NULL) != LQ_OK)
+            _exit(1);
+        ended = sync_with(&world, (struct lq_sync_opts){ .mode = to }, NULL, NULL) != LQ_OK;
+        _exit(ended | (fault_calls < at ? 2 : 0));
+    }
+    CHECK(waitpid(child, &ended, 0) == child);
+    reached = WIFSIGNALED(ended) || !(WEXITSTATUS(ended) & 2);
+    CHECK_INT(count_visible(&world), 6);
+    if (WIFEXITED(ended) && !(WEXITSTATUS(ended) & 1))
+        CHECK(is_link(&world) == (to == LQ_SYNC_MODE_SYMLINK));
+    CHECK(lq_store_open(&world.store, &world.project, NULL) == LQ_OK);
+    CHECK_INT(sync_with(&world, (struct lq_sync_opts){ .mode = to }, NULL, NULL), LQ_OK);
+    CHECK(is_link(&world) == (to == LQ_SYNC_MODE_SYMLINK));
+    CHECK_INT(count_visible(&world), 6);
+    CHECK_INT(count_there(world.lq_dir), 6);
+    /* Engines that look into folders whose names begin with a dot find nothing twice either. */
+    CHECK_INT(count_there(world.dest), is_link(&world) ? 0 : 6);
+    return reached;
+}
+
+static void test_switching_with_faults(void)
+{
+    static const struct {
+        const char *what;
+        enum lq_sync_mode from, to;
+        int error;
+    } cases[] = {
+        { "killed, links to symlink", LQ_SYNC_MODE_AUTO, LQ_SYNC_MODE_SYMLINK, 0 },
+        { "killed, symlink to links", LQ_SYNC_MODE_SYMLINK, LQ_SYNC_MODE_AUTO, 0 },
+        { "killed, symlink to copies", LQ_SYNC_MODE_SYMLINK, LQ_SYNC_MODE_COPY, 0 },
+        { "killed, links to copies", LQ_SYNC_MODE_AUTO, LQ_SYNC_MODE_COPY, 0 },
+        { "EIO, links to symlink", LQ_SYNC_MODE_AUTO, LQ_SYNC_MODE_SYMLINK, EIO },
+        { "EIO, symlink to copies", LQ_SYNC_MODE_SYMLINK, LQ_SYNC_MODE_COPY, EIO },
+    };
+
+    for (size_t i = 0; i < LQ_COUNT(cases); i++) {
+        long n = 1;
+
+        TAP_CASE(cases[i].what);
+        while (switch_once(cases[i].from, cases[i].to, n, cases[i].error))
+            n++;
+        CHECK(n > 6);
+    }
+}
+
 static void test_faults(void)
 {
     static const struct {
@@ -1432,6 +1610,10 @@ int main(void)
     TAP_RUN(test_extra_files);
     TAP_RUN(test_status);
     TAP_RUN(test_two_at_once);
+    TAP_RUN(test_symlink);
+    TAP_RUN(test_symlink_refused);
+    TAP_RUN(test_link_of_another);
+    TAP_RUN(test_switching_with_faults);
     TAP_RUN(test_faults);
     TAP_RUN(test_engine_not_loaded);
     TAP_RUN(test_unknown_files);
