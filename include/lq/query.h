@@ -97,6 +97,8 @@ bool lq_query_is_stale(const struct lq_query *query);
 void lq_query_interrupt(struct lq_query *query);
 
 void lq_query_close(struct lq_query **query);
+/* For a process that ends without closing it: remove what it laid aside on disk. Accepts NULL. */
+void lq_query_tidy(struct lq_query *query);
 
 /* A run, or an event of it, that a reference names. Texts are owned. */
 struct lq_ref {

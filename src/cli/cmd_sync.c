@@ -6,13 +6,14 @@
 #include "cli/progress.h"
 #include "cli/size.h"
 #include "cli/sync_report.h"
+#include <lq/share.h>
 #include <stdio.h>
 #include <unistd.h>
 
 struct sync_args {
     bool dry_run, status, verify, deep, force, soft, hard, raw, quiet, verbose, json;
     int64_t jobs;
-    const char *mode, *destination;
+    const char *mode, *drop, *destination;
 };
 
 static const struct lq_opt sync_opts[] = {
@@ -33,6 +34,8 @@ static const struct lq_opt sync_opts[] = {
     LQ_OPT(struct sync_args, quiet, 'q', "quiet", NULL, "say nothing but what went wrong"),
     LQ_OPT(struct sync_args, verbose, 'v', "verbose", NULL, "name each file"),
     LQ_OPT(struct sync_args, json, 0, "json", NULL, "print one JSON object"),
+    LQ_OPT(struct sync_args, drop, 0, "drop", "@FILE",
+           "push one run, the newest or the one given, by the URLs of lq share --drop"),
     LQ_ARG(struct sync_args, destination, "destination", "a folder; sync.destination by default"),
     LQ_OPT_END,
 };
@@ -50,6 +53,9 @@ static enum lq_status check_args(const struct sync_args *args, struct lq_error *
           "--mode, --soft and --hard exclude each other" },
         { args->status && (args->dry_run || args->verify || args->force),
           "--status excludes --dry-run, --verify and --force" },
+        { args->drop &&
+              (args->dry_run || args->status || args->verify || args->force || args->json),
+          "--drop goes alone" },
         { args->verify && args->force, "--verify and --force exclude each other" },
         { args->quiet && args->verbose, "--quiet and --verbose exclude each other" },
         { args->jobs > 1000, "--jobs needs a number up to 1000" },
@@ -179,11 +185,16 @@ static void say_skipped(const struct lq_sync_plan *plan)
 static void say_failures(const struct lq_sync_plan *plan)
 {
     struct lq_sync_counts counts;
+    const char *said = "";
 
     lq_sync_plan_counts(plan, &counts);
-    for (size_t i = 0; counts.n_failed > 1 && i < counts.n_files; i++)
-        if (lq_sync_plan_file(plan, i)->error)
-            lq_say("%s", lq_sync_plan_file(plan, i)->error);
+    for (size_t i = 0; counts.n_failed > 1 && i < counts.n_files; i++) {
+        const char *error = lq_sync_plan_file(plan, i)->error;
+
+        /* Wrong credentials are one mistake, not one for each file. */
+        if (error && strcmp(error, said) != 0)
+            lq_say("%s", said = error);
+    }
 }
 
 /* ---- the command ---- */
@@ -209,6 +220,26 @@ static enum lq_status apply(struct lq_cli *cli, struct lq_sync_plan *plan,
     return status;
 }
 
+/* The run that is pushed by URLs: no destination is known, and nothing is remembered. */
+static enum lq_status drop(struct lq_cli *cli, const struct sync_args *args, struct lq_error *err)
+{
+    LQ_CLEANUP(lq_query_close) struct lq_query *query = NULL;
+    LQ_CLEANUP(lq_ref_release) struct lq_ref ref = { 0 };
+    LQ_CLEANUP(lq_urls_free) char **urls = NULL;
+
+    if (args->drop[0] != '@' && strcmp(args->drop, "-") != 0)
+        return lq_error_set(err, LQ_USAGE,
+                            "--drop needs @FILE, or - for standard input: URLs in an "
+                            "argument list can be seen");
+    LQ_TRY(lq_query_open(&query, &cli->project, &(const struct lq_scope){ 0 }, err));
+    LQ_TRY(lq_query_find(query, args->destination ? args->destination : "~0", &ref, err));
+    LQ_TRY(lq_urls_read(args->drop, &urls, err));
+    LQ_TRY(lq_drop_push(urls, ref.file, environ, err));
+    if (!args->quiet)
+        lq_say("pushed run %s", ref.run_ref);
+    return LQ_OK;
+}
+
 static enum lq_status sync_main(struct lq_cli *cli, const void *argp, struct lq_error *err)
 {
     const struct sync_args *args = argp;
@@ -223,6 +254,8 @@ static enum lq_status sync_main(struct lq_cli *cli, const void *argp, struct lq_
     enum lq_status status;
 
     LQ_TRY(check_args(args, err));
+    if (args->drop)
+        return drop(cli, args, err);
     LQ_TRY(make_opts(cli, args, &line, &opts, err));
     LQ_TRY(lq_store_open(&store, &cli->project, err));
     if (args->status)

@@ -12,7 +12,8 @@ extern const struct lq_command lq_cmd_query, lq_cmd_filter, lq_cmd_sql, lq_cmd_s
 extern const struct lq_command lq_cmd_formats, lq_cmd_inspect;
 extern const struct lq_command lq_cmd_hosts, lq_cmd_new_errors, lq_cmd_first_seen;
 extern const struct lq_command lq_cmd_regressions, lq_cmd_flaky, lq_cmd_slowest;
-extern const struct lq_command lq_cmd_sync, lq_cmd_pull, lq_cmd_prune, lq_cmd_clean, lq_cmd_doctor;
+extern const struct lq_command lq_cmd_sync, lq_cmd_pull, lq_cmd_share, lq_cmd_policy, lq_cmd_prune,
+    lq_cmd_clean, lq_cmd_doctor;
 extern const struct lq_command lq_cmd_ci, lq_cmd_report, lq_cmd_annotate;
 extern const struct lq_command lq_cmd_docs, lq_cmd_serve, lq_cmd_redact;
 
@@ -53,6 +54,8 @@ const struct lq_command *const lq_commands[] = {
     &lq_cmd_formats,
     &lq_cmd_sync,
     &lq_cmd_pull,
+    &lq_cmd_share,
+    &lq_cmd_policy,
     &lq_cmd_prune,
     &lq_cmd_clean,
     &lq_cmd_doctor,

@@ -482,6 +482,8 @@ void lq_cli_leave(struct lq_cli *cli, enum lq_status status, struct lq_error *er
 {
 #ifndef LQ_UNDER_SANITIZER
     if (!cli->queries)
+        lq_query_tidy(cli->query);
+    if (!cli->queries)
         _exit(conclude(cli, status, err));
 #else
     (void)cli, (void)status, (void)err;

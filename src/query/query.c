@@ -284,8 +284,11 @@ static enum lq_status use_indexes(struct lq_query *query, struct lq_error *err)
 
 static enum lq_status check_source(const char *source, struct lq_error *err)
 {
-    if (!source)
+    if (!source || source[0] == '@' || strcmp(source, "-") == 0)
         return LQ_OK;
+    if (strncmp(source, "http", 4) == 0 && strstr(source, "X-Amz-Signature"))
+        return lq_error_set(err, LQ_BAD_INPUT,
+                            "a signed URL is a secret: put it into a file, and give -d @FILE");
     if (lq_destination_has_credentials(source))
         return lq_error_set(err, LQ_BAD_INPUT,
                             "a source must not hold credentials: give them in the environment");
@@ -369,6 +372,7 @@ enum lq_status lq_query_open(struct lq_query **out, const struct lq_project *pro
     LQ_TRY(check_source(scope->data, err));
     if (scope->global || scope->include_synced)
         LQ_TRY(check_source(scope->store, err));
+    LQ_TRY(lq_shared_init(&query->shared, &query->scope, err));
     LQ_TRY(lq_mirror_init(&query->mirror, &query->scope, project, err));
     LQ_TRY(list_and_open(query, project, scope->closed ? &closed_opts : NULL, err));
     LQ_TRY(lq_file_source_add(&query->file_source, query->db, &query->files, err));
@@ -485,6 +489,12 @@ void lq_query_interrupt(struct lq_query *query)
     lq_db_interrupt(query->db);
 }
 
+void lq_query_tidy(struct lq_query *query)
+{
+    if (query)
+        lq_shared_release(&query->shared);
+}
+
 void lq_query_close(struct lq_query **out)
 {
     struct lq_query *query = *out;
@@ -500,6 +510,7 @@ void lq_query_close(struct lq_query **out)
     lq_file_list_release(&query->files);
     lq_spill_free(&query->events);
     lq_mirror_release(&query->mirror);
+    lq_shared_release(&query->shared);
     free(query->local_root);
     free(query->store_root);
     free(query->store_folder);

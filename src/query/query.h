@@ -7,6 +7,7 @@
 #include "query/files.h"
 #include "query/index.h"
 #include "query/mirror.h"
+#include "query/shared.h"
 #include "store/spill.h"
 #include <lq/query.h>
 
@@ -14,6 +15,7 @@ struct lq_query {
     struct lq_db *db;
     struct lq_scope scope;         /* texts borrowed from the caller, who keeps them */
     struct lq_mirror mirror;       /* of a store that is no folder */
+    struct lq_shared shared;       /* of a list of URLs */
     char *local_root, *store_root; /* .lq/logs and the store; NULL: not in the scope */
     char *store_folder;            /* the part of the store that is in the scope */
     struct lq_file_list files;

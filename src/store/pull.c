@@ -3,18 +3,17 @@
 #include "store/pull.h"
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/pool.h"
 #include "db/s3.h"
 #include "s3/client.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAX_THREADS 256
 #define MAX_DEPTH 16
 #define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
@@ -34,7 +33,6 @@ struct job {
     size_t n_objects, capacity;
     size_t *missing; /* indexes into `objects` */
     size_t n_missing;
-    atomic_size_t next;
     pthread_mutex_t lock; /* of what follows */
     enum lq_status status;
     struct lq_error err;
@@ -61,8 +59,7 @@ static void warn(const struct job *job, const char *path, const char *reason)
 
 /* ---- what is there ---- */
 
-/* Whether a key may become a path: each part a plain name, and one of lq's kinds of files. */
-static bool is_path(const char *path)
+bool lq_pull_is_path(const char *path)
 {
     const struct lq_str text = lq_str_of(path);
     int depth = 0;
@@ -94,7 +91,7 @@ static enum lq_status on_object(void *ctx, const struct lq_s3_object *found, str
     if (!is_of_lq(found->path) || !job->pull->wanted(job->pull->ctx, found->path))
         return LQ_OK;
     job->counts->n_listed++;
-    if (!is_path(found->path)) {
+    if (!lq_pull_is_path(found->path)) {
         job->counts->n_refused++;
         warn(job, found->path, "it is no path that may be in a folder");
         return LQ_OK;
@@ -201,39 +198,16 @@ static void note(struct job *job, const struct object *object, enum lq_status st
     pthread_mutex_unlock(&job->lock);
 }
 
-static void *worker(void *ctx)
+static void fetch_one(void *ctx, size_t index)
 {
     struct job *job = ctx;
+    const struct object *object = &job->objects[job->missing[index]];
+    struct lq_error err = { 0 };
+    const enum lq_status status = fetch(job, object, &err);
 
-    for (;;) {
-        const size_t i = atomic_fetch_add(&job->next, 1);
-        const struct object *object;
-        struct lq_error err = { 0 };
-        enum lq_status status;
-
-        if (i >= job->n_missing)
-            return NULL;
-        object = &job->objects[job->missing[i]];
-        status = fetch(job, object, &err);
-        /* Removed since it was listed, from a store that only lends it to us. */
-        if (status == LQ_NOT_FOUND && job->pull->mirror)
-            continue;
+    /* Removed since it was listed, from a store that only lends it to us. */
+    if (status != LQ_NOT_FOUND || !job->pull->mirror)
         note(job, object, status, &err);
-    }
-}
-
-static void fetch_missing(struct job *job)
-{
-    const int wanted = job->pull->opts->jobs > 0 ? job->pull->opts->jobs : LQ_S3_DEFAULT_JOBS;
-    pthread_t threads[MAX_THREADS];
-    size_t n = 0;
-
-    while (n < LQ_COUNT(threads) && n + 1 < (size_t)wanted && n + 1 < job->n_missing &&
-           pthread_create(&threads[n], NULL, worker, job) == 0)
-        n++;
-    worker(job);
-    for (size_t i = 0; i < n; i++)
-        pthread_join(threads[i], NULL);
 }
 
 /* ---- a mirror ---- */
@@ -315,7 +289,9 @@ enum lq_status lq_pull_run(const struct lq_pull *pull, struct lq_pull_counts *co
         if (!is_present(&job, &job.objects[i]))
             job.missing[job.n_missing++] = i;
     counts->n_present = job.n_objects - job.n_missing;
-    fetch_missing(&job);
+    lq_pool_run(job.n_missing,
+                (size_t)(pull->opts->jobs > 0 ? pull->opts->jobs : LQ_S3_DEFAULT_JOBS), INT64_MAX,
+                fetch_one, NULL, &job);
     if (pull->mirror) {
         const int fd = fcntl(job.root_fd, F_DUPFD_CLOEXEC, 0);
 

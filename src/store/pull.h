@@ -19,6 +19,10 @@ struct lq_pull {
     bool mirror; /* remove run files that the store does not have; nothing need be durable */
 };
 
+/* Whether a key may become a path in a folder: each part a plain name that does not begin with '.', the
+ * last that of a run file or a raw log. */
+bool lq_pull_is_path(const char *path);
+
 /*
  * List the store and fetch what the folder has not, or has with another size; on several threads.
  * A file becomes visible whole or not at all. No object lands outside of the folder: a path that

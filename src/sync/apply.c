@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Applying a plan: batches of files staged on threads, made durable, published, recorded. */
 #include "base/alloc.h"
+#include "base/pool.h"
 #include "base/time.h"
 #include "sync/convert.h"
 #include "sync/mend.h"
 #include "sync/plan.h"
-#include "sync/pool.h"
 #include "sync/track.h"
 #include <stdatomic.h>
 

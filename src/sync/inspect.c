@@ -2,8 +2,8 @@
 /* Looking at files that state.db says are at the destination: their bytes, and whether they are links. */
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/pool.h"
 #include "sync/plan.h"
-#include "sync/pool.h"
 #include <errno.h>
 #include <fcntl.h>
 

@@ -64,6 +64,43 @@ start_s3() {
     forget_requests
 }
 
+# add_user NAME: one without any right, whose secret is NAMEsecret. Before start_s3.
+add_user() {
+    mkdir -p "$state/s3/iam"
+    python3 - "$state/s3/iam/users.json" "$1" <<'END'
+import json, os, sys
+path, name = sys.argv[1:]
+users = json.load(open(path)) if os.path.exists(path) else {"accessAccounts": {}}
+users["accessAccounts"][name] = {"access": name, "secret": name + "secret", "role": "user",
+                                 "userID": 0, "groupID": 0, "projectID": 0}
+json.dump(users, open(path, "w"))
+END
+}
+
+# as NAME COMMAND...: with that user's keys.
+as() { AWS_ACCESS_KEY_ID=$1 AWS_SECRET_ACCESS_KEY=${1}secret "${@:2}"; }
+
+# put FILE PATH: as the object or other resource bucket/PATH, by its owner.
+put() {
+    curl -sS --fail-with-body --aws-sigv4 aws:amz:us-east-1:s3 --user ROOTKEY:rootsecret -X PUT \
+        -H "x-amz-content-sha256: $(sha256sum <"$1" | cut -c-64)" --data-binary "@$1" \
+        "$AWS_ENDPOINT_URL/bucket$2"
+}
+
+# put_policy FILE...: the bucket's policy is the statements of all.
+put_policy() {
+    python3 - "$@" >"$state/policy.json" <<'END'
+import json, sys
+policy = json.load(open(sys.argv[1]))
+for path in sys.argv[2:]:
+    policy["Statement"] += json.load(open(path))["Statement"]
+for number, statement in enumerate(policy["Statement"]):
+    statement["Sid"] += str(number)
+json.dump(policy, sys.stdout)
+END
+    put "$state/policy.json" '?policy='
+}
+
 # stop_s3, start_s3 again: the objects stay.
 stop_s3() {
     kill -KILL "$pid_gw"

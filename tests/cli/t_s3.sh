@@ -159,4 +159,336 @@ test_pull() {
     expect_in_stderr 'not an s3:// URL'
 }
 
+# Two tenants, each a writer and a reader of one namespace, by the very policies that lq prints.
+tenants() {
+    local name
+    for name in w1 r1 w2 r2 a1; do add_user "$name"; done
+    start_s3
+    lq policy --bucket bucket --prefix lq --namespace one --role writer --principal w1 >"$state/w1"
+    lq policy --bucket bucket --prefix lq --namespace one --role reader --principal r1 >"$state/r1"
+    lq policy --bucket bucket --prefix lq --namespace two --role writer --principal w2 >"$state/w2"
+    lq policy --bucket bucket --prefix lq --namespace two --role reader --principal r2 >"$state/r2"
+    lq policy --bucket bucket --prefix lq --namespace one --role admin --principal a1 >"$state/a1"
+    put_policy "$state"/{w1,r1,w2,r2,a1}
+    for name in one two; do
+        mkdir "$name"
+        cd "$name" || exit 1
+        git -c init.defaultBranch=main init -q .
+        lq init --namespace "$name" --project rocket >/dev/null 2>&1
+        runs 1
+        cd ..
+    done
+}
+
+test_least_privilege() {
+    tenants
+    run as w1 lq sync -C one s3://bucket/lq
+    expect_rc 0
+    run as w2 lq sync -C two s3://bucket/lq
+    expect_rc 0
+    # Nobody writes the other's.
+    (cd two && runs 1)
+    run as w1 lq sync -C two s3://bucket/lq
+    expect_rc 1
+    expect_in_stderr "permission s3:PutObject is missing for 's3://bucket/lq/namespace=two/"
+    run as r1 lq sync -C two s3://bucket/lq
+    expect_rc 1
+    # Each reads its own alone.
+    expect test "$(as r1 lq sql -d s3://bucket/lq/namespace=one --csv 'SELECT count(*) FROM lq_runs' | tail -n 1)" = 1
+    expect test "$(as r1 lq sql -d s3://bucket/lq --namespace one --csv 'SELECT count(*) FROM lq_runs' | tail -n 1)" = 1
+    rm -rf ~/.cache/lq
+    local path
+    for path in lq/namespace=two lq ''; do
+        run as r1 lq history -d "s3://bucket/$path"
+        expect_rc 1
+        expect_in_stderr 'permission s3:ListBucket is missing'
+    done
+    run as w1 lq history -d s3://bucket/lq/namespace=one
+    expect_rc 1
+    # An object is read by nobody without the right to, not even by its name.
+    run as r2 lq errors -d "s3://bucket/$(objects | grep 'one/.*parquet')"
+    expect_rc 1
+    for path in '' '?list-type=2' "/$(objects | grep 'one/.*parquet')"; do
+        expect test "$(curl -s -o /dev/null -w '%{http_code}' "$AWS_ENDPOINT_URL/bucket$path")" = 403
+    done
+    expect test "$(curl -s -o /dev/null -w '%{http_code}' -X PUT -d x "$AWS_ENDPOINT_URL/bucket/lq/namespace=one/x")" = 403
+    # An admin verifies and repairs.
+    rm "$s3_objects"/lq/namespace=one/*/host*/*/*/*
+    run as a1 lq sync -C one --verify s3://bucket/lq
+    expect_rc 0
+    expect test "$(objects lq/namespace=one | grep -c parquet)" = 1
+}
+
+# A name that is taken, by what the writer may not read: it gets the run's own suffix, and so do all
+# that follow.
+test_taken_and_not_readable() {
+    tenants
+    as w1 lq sync -C one s3://bucket/lq 2>/dev/null
+    local folder=$s3_objects/lq/namespace=one/project=rocket/hostname=testhost path
+    cd one
+    runs 1
+    echo other >"$state/other"
+    path=/lq/namespace=one/project=rocket/hostname=testhost/$(cd .lq/logs && echo date=*/source=run/002_*.parquet)
+    put "$state/other" "${path//=/%3D}" # curl signs it as it is
+    run as w1 lq sync s3://bucket/lq
+    expect_rc 0
+    expect_in_stderr 'lq: synced 1 run'
+    expect test "$(objects lq/namespace=one | grep -c '/002_build_[0-9]*-[0-9a-f]*.parquet')" = 1
+    expect grep -q other "$folder"/*/*/002_build_??????.parquet
+    runs 1
+    forget_requests
+    run as w1 lq sync s3://bucket/lq
+    expect_rc 0
+    expect_requests 1
+    expect_requests 1 'PutObject 200 .*/003_build_[0-9]*-[0-9a-f]*.parquet'
+}
+
+test_policies() {
+    run lq policy --bucket b00 --role reader
+    expect_rc 0
+    run lq policy --bucket b00 --prefix 'p"q$r' --role reader --namespace 'a*' --project '../x'
+    expect_rc 0
+    python3 - "$state/out" <<'END' || fail "$(cat "$state/out")"
+import json, sys
+policy = json.load(open(sys.argv[1]))
+assert policy["Statement"][0]["Resource"] == 'arn:aws:s3:::b00/p"q${$}r/namespace=a~2A/project=..~2Fx/*', policy
+assert policy["Statement"][1]["Condition"]["StringLike"]["s3:prefix"].endswith('x/*')
+END
+    run lq policy --bucket b00 --prefix 'a*b' --role reader
+    expect_rc 1
+    run lq policy --role reader
+    expect_rc 2
+    run lq policy --bucket b00 --role king
+    expect_rc 2
+}
+
+# Signed URLs give what they are for, and nothing else; they stand on stdout alone.
+test_share() {
+    start_s3
+    new_project
+    printf 'project: {namespace: acme, project: rocket}\nsync: {destination: s3://bucket/lq, include_raw: true}\n' >.lq/config.yaml
+    lq run -q -n build sh -c 'echo "a.c:1:2: error: no"; exit 1' 2>/dev/null || true
+    run lq share build
+    expect_rc 1
+    expect_in_stderr "is not in 's3://bucket/lq': 'lq sync' brings it there"
+    lq sync 2>/dev/null
+    run lq share build --expires 2h
+    expect_rc 0
+    expect test "$(wc -l <"$state/out")" = 2
+    expect_in_stderr 'lq: 2 URLs, good until 20'
+    expect_not_in_stderr Signature
+    cp "$state/out" urls
+    unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_ENDPOINT_URL
+    mkdir elsewhere
+    cd elsewhere
+    run lq errors -d @../urls --csv
+    expect_rc 0
+    expect_in_stdout a.c
+    run lq errors -d - --csv <../urls
+    expect_in_stdout a.c
+    run lq context -d @../urls acme/rocket@testhost:1:1
+    expect_rc 0
+    expect_in_stdout 'error: no'
+    expect test -z "$(find ~/.cache/lq -name 'shared*')"
+    run lq errors -d "$(head -n 1 ../urls)"
+    expect_rc 1
+    expect_not_in_stderr "$(sed -n 's/.*X-Amz-Signature=//p' ../urls | head -n 1)"
+    # Not for another method, nor changed, nor cut.
+    expect test "$(curl -s -o /dev/null -w '%{http_code}' -X DELETE "$(head -n 1 ../urls)")" = 403
+    sed 's/Expires=7200/Expires=604800/' ../urls >changed
+    run lq errors -d @changed
+    expect_rc 1
+    expect_in_stderr 'is not valid, or has ended'
+    printf 'file:///etc/passwd\n' >bad
+    run lq errors -d @bad
+    expect_rc 1
+    expect_stderr <<'END'
+lq: line 1 of the list is no http URL
+END
+    run lq errors -d @nothing
+    expect_rc 1
+}
+
+test_share_ends() {
+    start_s3
+    new_project
+    runs 1
+    LQ_STORE=s3://bucket/lq
+    export LQ_STORE
+    lq sync 2>/dev/null
+    lq share build --expires 1s >urls 2>/dev/null
+    sleep 2
+    run lq errors -d @urls
+    expect_rc 1
+    expect_in_stderr 'has ended'
+    for expires in 8d 0s x 5 2026-01-01; do
+        run lq share build --expires "$expires"
+        expect_rc 2
+    done
+    run lq share
+    expect_rc 2
+    run lq share --since 1d
+    expect_rc 0
+    expect test "$(wc -l <"$state/out")" = 1
+}
+
+# A machine without credentials pushes one run, once.
+test_drop() {
+    start_s3
+    new_project
+    export LQ_STORE=s3://bucket/lq
+    lq share --drop >drop 2>/dev/null
+    lq share --drop --hostname sensor >again 2>/dev/null
+    expect test "$(wc -l <drop)" = 2
+    unset LQ_STORE
+    (
+        unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_ENDPOINT_URL
+        runs 2
+        run lq sync --drop @drop 1
+        expect_rc 0
+        expect_in_stderr 'lq: pushed run 1'
+        run lq sync --drop @drop
+        expect_rc 1
+        expect_in_stderr 'was used already'
+        run lq sync --drop - <again
+        expect_rc 0
+        run lq sync --drop "$(head -n 1 drop)"
+        expect_rc 2
+        exit "$failed"
+    ) || failed=1
+    run objects lq
+    expect_stdout <<'END'
+namespace=acme/project=rocket/_raw/hostname=drop/date=.../source=run/001_drop_...-....log.zst
+namespace=acme/project=rocket/_raw/hostname=sensor/date=.../source=run/001_drop_...-....log.zst
+namespace=acme/project=rocket/hostname=drop/date=.../source=run/001_drop_...-....parquet
+namespace=acme/project=rocket/hostname=sensor/date=.../source=run/001_drop_...-....parquet
+END
+    rm -rf .lq/logs
+    expect test "$(lq sql -d s3://bucket/lq --csv 'SELECT count(DISTINCT run_uid) FROM lq_runs' | tail -n 1)" = 2
+}
+
+# Each mistake in one line, which names the variable, and no secret anywhere.
+test_credentials() {
+    start_s3
+    new_project
+    runs 2
+    local cases name
+    fails() {
+        run "$@" lq sync s3://bucket/lq
+        expect_rc 1
+        expect test "$(wc -l <"$state/err")" = 1
+        expect_not_in_stderr rootsecret
+        expect_not_in_stderr wrongsecret
+    }
+    fails env -u AWS_SECRET_ACCESS_KEY
+    expect_in_stderr 'AWS_ACCESS_KEY_ID is set, AWS_SECRET_ACCESS_KEY is not'
+    fails env -u AWS_ACCESS_KEY_ID
+    expect_in_stderr 'AWS_SECRET_ACCESS_KEY is set, AWS_ACCESS_KEY_ID is not'
+    fails env -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY AWS_EC2_METADATA_DISABLED=true
+    expect_in_stderr 'no credentials for S3: set AWS_ACCESS_KEY_ID'
+    fails env AWS_ACCESS_KEY_ID=NOSUCHKEY
+    expect_in_stderr "does not know the access key 'NOSUCHKEY' (AWS_ACCESS_KEY_ID)"
+    fails env AWS_SECRET_ACCESS_KEY=wrongsecret
+    expect_in_stderr "the secret key does not belong to the access key 'ROOTKEY' (AWS_SECRET_ACCESS_KEY)"
+    fails env AWS_REGION=eu-west-1
+    expect_in_stderr "(AWS_REGION)"
+    fails env AWS_ENDPOINT_URL=127.0.0.1
+    expect_in_stderr 'AWS_ENDPOINT_URL does not begin with https:// or http://'
+    fails env AWS_CA_BUNDLE=/nowhere
+    expect_in_stderr 'AWS_CA_BUNDLE'
+    run lq sync s3://nobucket/lq
+    expect_rc 1
+    expect_in_stderr "has no such bucket"
+    run lq sync s3://ROOTKEY:rootsecret@bucket/lq
+    expect_rc 1
+    expect_not_in_stderr secret
+    # What is known to work goes on to say only what is wrong.
+    lq sync s3://bucket/lq 2>/dev/null
+    runs 2
+    AWS_SECRET_ACCESS_KEY=wrongsecret run lq sync s3://bucket/lq
+    expect_rc 1
+    expect_stderr <<'END'
+lq: the secret key does not belong to the access key 'ROOTKEY' (AWS_SECRET_ACCESS_KEY)
+lq: 2 of 2 runs could not be synced
+END
+    run lq sync s3://bucket/lq
+    expect_rc 0
+    grep -rqa -e rootsecret -e wrongsecret .lq "$s3_objects" && fail 'a secret is in a file'
+    return 0
+}
+
+# Profiles of AWS's own files; web identity is found by the same chain.
+test_profile() {
+    start_s3
+    new_project
+    runs 1
+    unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_REGION
+    mkdir ~/.aws
+    printf '[default]\naws_access_key_id = NOSUCH\naws_secret_access_key = x\n[work]\naws_access_key_id = ROOTKEY\naws_secret_access_key = rootsecret\n' >~/.aws/credentials
+    printf '[profile work]\nregion = us-east-1\n' >~/.aws/config
+    AWS_PROFILE=work run lq sync s3://bucket/lq
+    expect_rc 0
+    expect_in_stderr 'lq: synced 1 run'
+    run lq sync --force s3://bucket/lq
+    expect_rc 1
+    expect_in_stderr "the access key 'NOSUCH' (from the profile or role in use)"
+    AWS_PROFILE=none run lq sync --force s3://bucket/lq
+    expect_rc 1
+    expect_in_stderr "none in the profile 'none' (AWS_PROFILE)"
+}
+
+# While lq works, no secret is in an argument list, nor in the environment of what it starts.
+test_no_secret_in_sight() {
+    start_s3
+    new_project
+    runs 1
+    strace -f -qq -s 4096 -e trace=execve,execveat,write,pwrite64 -o trace lq sync -v s3://bucket/lq >out 2>&1
+    expect_rc 0
+    grep -a -e rootsecret -e 'X-Amz-Signature' trace out | grep -v 'sendto' && fail 'seen'
+    return 0
+}
+
+# Certificates are verified, and there is no switch to turn that off.
+test_tls() {
+    need openssl
+    mkdir tls
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout tls/ca.key \
+        -out tls/ca.pem -days 2 -subj '/CN=test CA' 2>/dev/null
+    openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout tls/server.key \
+        -out tls/server.csr -subj '/CN=localhost' 2>/dev/null
+    printf 'subjectAltName = DNS:localhost' >tls/san
+    openssl x509 -req -in tls/server.csr -CA tls/ca.pem -CAkey tls/ca.key -CAcreateserial -days 2 \
+        -extfile tls/san -out tls/server.pem 2>/dev/null
+    chmod 644 tls/*
+    start_s3 --cert "$PWD/tls/server.pem" --key "$PWD/tls/server.key"
+    new_project
+    runs 1
+    export AWS_ENDPOINT_URL=https://localhost:$s3_port
+    run lq sync s3://bucket/lq
+    expect_rc 1
+    expect_in_stderr 'the certificate does not hold'
+    AWS_CA_BUNDLE=tls/ca.pem AWS_ENDPOINT_URL=https://127.0.0.1:$s3_port run lq sync s3://bucket/lq
+    expect_rc 1
+    expect_in_stderr 'the certificate does not hold'
+    expect test -z "$(objects)"
+    export AWS_CA_BUNDLE=tls/ca.pem
+    run lq sync s3://bucket/lq
+    expect_rc 0
+    run lq errors -d s3://bucket/lq
+    expect_rc 0
+    lq share -d s3://bucket/lq --since 1d >urls 2>/dev/null
+    run lq history -d @urls
+    expect_rc 0
+    AWS_CA_BUNDLE='' run lq history -d @urls
+    expect_rc 1
+    expect_not_in_stderr Signature
+    # The engine that writes verifies as well as the rest.
+    expect_requests 1 'PutObject 200 .*parquet'
+    runs 1
+    AWS_CA_BUNDLE='' run lq sync s3://bucket/lq
+    expect_rc 1
+    expect_in_stderr 'the certificate does not hold'
+    expect_requests 1 'PutObject 200 .*parquet'
+}
+
 run_tests "$@"

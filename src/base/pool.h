@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The same work for many items, on several threads. */
-#ifndef LQ_SYNC_POOL_H
-#define LQ_SYNC_POOL_H
+#ifndef LQ_BASE_POOL_H
+#define LQ_BASE_POOL_H
 
 #include "base/base.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Threads that take the next item until none is left. */
-#include "sync/pool.h"
+#include "base/pool.h"
 #include "base/time.h"
 #include <pthread.h>
 #include <stdatomic.h>
