@@ -56,6 +56,13 @@ struct lq_command {
 /* All commands in the order of the help, NULL behind the last. */
 extern const struct lq_command *const lq_commands[];
 
+/* The help has a title before some commands. NULL behind the last. */
+struct lq_section {
+    const struct lq_command *first;
+    const char *title;
+};
+extern const struct lq_section lq_sections[];
+
 /* The option tables of a command in the order of `-h`, its own first, with `values` NULL. Returns how
  * many there are. */
 #define LQ_CLI_MAX_GROUPS 4

@@ -67,4 +67,14 @@ const struct lq_command *const lq_commands[] = {
     &lq_cmd_docs,
     NULL,
 };
+
+const struct lq_section lq_sections[] = {
+    { &lq_cmd_init, "Record" },
+    { &lq_cmd_status, "See what went wrong" },
+    { &lq_cmd_hosts, "Ask across machines and time" },
+    { &lq_cmd_query, "Ask anything" },
+    { &lq_cmd_sync, "Share and keep" },
+    { &lq_cmd_ci, "For CI and agents" },
+    { NULL, NULL },
+};
 /* clang-format on */

@@ -388,13 +388,23 @@ enum lq_status lq_cli_run(struct lq_cli *cli, const struct lq_command *command, 
     return command->main(cli, args, err);
 }
 
+static void print_title_before(const struct lq_command *command)
+{
+    for (const struct lq_section *at = lq_sections; at->first; at++) {
+        if (at->first == command)
+            printf("\n%s:\n", at->title);
+    }
+}
+
 static void help(void)
 {
     printf("usage: lq [-C DIR] COMMAND [options]\n"
-           "Run builds, tests and linters; keep their logs; ask what went wrong, anywhere.\n\n");
+           "Run builds, tests and linters; keep their logs; ask what went wrong, anywhere.\n");
     for (const struct lq_command *const *at = lq_commands; *at; at++) {
-        if (!(*at)->hidden)
-            printf("  %-12s%s\n", (*at)->name, (*at)->summary);
+        if ((*at)->hidden)
+            continue;
+        print_title_before(*at);
+        printf("  %-12s%s\n", (*at)->name, (*at)->summary);
     }
     printf("\n'lq COMMAND -h' shows the options of a command.\n");
 }
