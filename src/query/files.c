@@ -325,6 +325,11 @@ static enum lq_status walk_folder(struct walk *walk, int parent_fd, const char *
     const struct dirent *entry;
     enum lq_status status = LQ_OK;
 
+    /* A folder that belongs to others must not keep an answer about the rest. */
+    if (fd < 0 && depth > 0 && errno == EACCES) {
+        lq_file_warn(walk->scope, path, strerror(errno));
+        return LQ_OK;
+    }
     if (!folder) {
         status = lq_error_errno(err, errno, "cannot read folder '%s'", path);
         if (fd >= 0)

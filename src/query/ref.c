@@ -37,10 +37,19 @@ static bool number(struct lq_str text, int64_t *value)
     return true;
 }
 
+/* What "~~" and the digits after it are to a value that was cut, since it is too long for a folder. */
+#define HASH_DIGITS 16
+
+/* A value that was cut becomes "~~" and its hash. */
 static bool unescape(const char *from, const char *to, char **value)
 {
     struct lq_buf text = LQ_BUF_INIT;
+    const char *hash = to - from > HASH_DIGITS + 2 ? to - HASH_DIGITS - 2 : NULL;
 
+    if (hash && hash[0] == '~' && hash[1] == '~') {
+        *value = lq_strndup(hash, HASH_DIGITS + 2);
+        return true;
+    }
     if (!lq_name_add_unescaped(&text, (struct lq_str){ from, (size_t)(to - from) }))
         return false;
     *value = lq_buf_detach(&text);
@@ -85,9 +94,11 @@ static bool parse(const char *text, struct parts *parts)
     return *text != '\0';
 }
 
-#define ORIGIN                                                                                     \
-    "($1::VARCHAR IS NULL OR namespace = $1) AND ($2::VARCHAR IS NULL OR project = $2) AND "       \
-    "($3::VARCHAR IS NULL OR hostname = $3) AND "
+/* "($1 IS NULL OR …) AND " for a column; a value may be given by its hash. */
+#define IS(column, parameter)                                                                      \
+    "(" parameter "::VARCHAR IS NULL OR " column " = " parameter " OR (" parameter                 \
+    " LIKE '~~%%' AND '~~' || left(sha256(" column "), 16) = " parameter ")) AND "
+#define ORIGIN IS("namespace", "$1") IS("project", "$2") IS("hostname", "$3")
 #define NEWEST " ORDER BY started_at DESC, run_uid DESC LIMIT 1 OFFSET $5"
 
 /* The ways to read the part that names a run, in the order in which they are tried. */
