@@ -42,6 +42,13 @@ static enum lq_status configure(duckdb_config config, const struct lq_db_opts *o
     return LQ_OK;
 }
 
+static enum lq_status connect_to(struct lq_db *db, duckdb_database database, struct lq_error *err)
+{
+    if (duckdb_connect(database, &db->connection))
+        return lq_error_set(err, LQ_SQL, "cannot connect to the database");
+    return lq_db_script(db, "SET TimeZone = 'UTC'", err);
+}
+
 enum lq_status lq_db_open(struct lq_db **out, const struct lq_db_opts *opts, struct lq_error *err)
 {
     static const struct lq_db_opts defaults = { 0 };
@@ -59,9 +66,16 @@ enum lq_status lq_db_open(struct lq_db **out, const struct lq_db_opts *opts, str
     duckdb_destroy_config(&config);
     if (status != LQ_OK)
         return status;
-    if (duckdb_connect(db->database, &db->connection))
-        return lq_error_set(err, LQ_SQL, "cannot connect to the database");
-    LQ_TRY(lq_db_script(db, "SET TimeZone = 'UTC'", err));
+    LQ_TRY(connect_to(db, db->database, err));
+    *out = LQ_TAKE(db);
+    return LQ_OK;
+}
+
+enum lq_status lq_db_connect(struct lq_db **out, const struct lq_db *of, struct lq_error *err)
+{
+    LQ_CLEANUP(lq_db_close) struct lq_db *db = lq_alloc(sizeof *db);
+
+    LQ_TRY(connect_to(db, of->database, err));
     *out = LQ_TAKE(db);
     return LQ_OK;
 }
@@ -71,7 +85,8 @@ void lq_db_close(struct lq_db **db)
     if (!*db)
         return;
     duckdb_disconnect(&(*db)->connection);
-    duckdb_close(&(*db)->database);
+    if ((*db)->database)
+        duckdb_close(&(*db)->database);
     free(*db);
     *db = NULL;
 }

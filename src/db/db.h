@@ -30,6 +30,10 @@ LQ_CHECK enum lq_status lq_db_load(struct lq_error *err);
 /* Open a database in memory. One thread at a time per database. */
 LQ_CHECK enum lq_status lq_db_open(struct lq_db **db, const struct lq_db_opts *opts,
                                    struct lq_error *err);
+/* Open another connection to the database of `of`, which is closed after it: for a thread beside the one
+ * that uses `of`. Temporary tables and variables are a connection's own. */
+LQ_CHECK enum lq_status lq_db_connect(struct lq_db **db, const struct lq_db *of,
+                                      struct lq_error *err);
 void lq_db_close(struct lq_db **db);
 
 /* Run statements separated by ';' that return nothing of interest: lq's own, from sql/. */

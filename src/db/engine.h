@@ -7,7 +7,7 @@
 #include <lq/str.h>
 
 struct lq_db {
-    duckdb_database database;
+    duckdb_database database; /* NULL: another one's */
     duckdb_connection connection;
 };
 

@@ -8,6 +8,7 @@
 #include "store/names.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/file.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -212,29 +213,34 @@ static bool copy_index(const char *from, const char *to)
     return left == 0;
 }
 
-/* Writing an index. */
+/* Writing an index: by several threads, each with a connection of its own, which take batches of files in
+ * turn. That is quicker than one connection with as many threads of the engine's. */
 struct build {
     struct lq_db *db;
     const struct lq_file_list *files;
     bool in_store, complete;
-    bool *held; /* of each file of the list: it is in there as it is now */
-    int64_t next_file_no, next_run_no;
-    bool lacks_some; /* a file could not be read this time, which may pass */
+    bool *held;            /* of each file of the list: it is in there as it is now */
+    int64_t first_file_no; /* of the list's first file; what is held keeps the number that it has */
+
+    pthread_mutex_t lock;  /* over what follows */
+    size_t next;           /* of the list */
+    bool lacks_some;       /* a file could not be read this time, which may pass */
+    enum lq_status status; /* the first failure, which ends all threads */
+    struct lq_error error;
 };
 
 static enum lq_status create_tables(struct build *build, struct lq_error *err)
 {
     LQ_CLEANUP(lq_buf_release) struct lq_buf sql = LQ_BUF_INIT;
 
-    lq_buf_adds(&sql,
-                "CREATE TABLE idx.files (file_no INTEGER, file VARCHAR, size_bytes BIGINT, "
-                "mtime_ns BIGINT, reason VARCHAR);"
-                "CREATE TABLE idx.runs AS SELECT 0::INTEGER AS run_no, 0::INTEGER AS file_no, "
-                "'' AS file, '' AS global_ref, ");
+    lq_buf_adds(&sql, "CREATE TABLE idx.files (file_no INTEGER, file VARCHAR, size_bytes BIGINT, "
+                      "mtime_ns BIGINT, reason VARCHAR);"
+                      "CREATE TABLE idx.runs AS SELECT 0::BIGINT AS run_no, 0::INTEGER AS file_no, "
+                      "'' AS file, '' AS global_ref, ");
     lq_columns_add_run_names(&sql, "");
     lq_buf_adds(&sql, " FROM (");
     lq_columns_add_select(&sql, false);
-    lq_buf_adds(&sql, ");CREATE TABLE idx.events AS SELECT 0::INTEGER AS run_no, ");
+    lq_buf_adds(&sql, ");CREATE TABLE idx.events AS SELECT 0::BIGINT AS run_no, ");
     lq_columns_add_event_names(&sql, "");
     lq_buf_adds(&sql, " FROM (");
     lq_columns_add_select(&sql, false);
@@ -242,26 +248,32 @@ static enum lq_status create_tables(struct build *build, struct lq_error *err)
     return lq_db_script(build->db, lq_buf_text(&sql), err);
 }
 
-/* Append the statements that insert the rows of the files in lq_paths. */
-static void add_inserts(struct lq_buf *sql, const struct build *build)
+/* Append the statement that reads the files in lq_paths. */
+static void add_read(struct lq_buf *sql)
 {
     lq_buf_adds(sql, "CREATE OR REPLACE TEMP TABLE batch AS ");
     lq_columns_add_select(sql, true);
+    lq_buf_adds(sql, ";");
+}
+
+/* Append the statements that insert the rows that were read. A run's number follows from its file's, so that
+ * threads need not agree on it. */
+static void add_inserts(struct lq_buf *sql)
+{
     /* Two run rows with one identity in one file: the earlier one. */
-    lq_buf_addf(sql,
-                ";CREATE OR REPLACE TEMP TABLE batch_runs AS "
-                "SELECT (row_number() OVER (ORDER BY l.file_no) + %lld)::INTEGER AS run_no, "
-                "l.file_no, l.file AS name, b.* FROM batch b JOIN listed l ON l.path = b.file "
-                "WHERE b.event_id IS NULL AND (b.run_uid IS NOT NULL OR b.run_id IS NOT NULL) "
-                "QUALIFY row_number() OVER (PARTITION BY b.file, b.run_uid ORDER BY b.started_at, "
-                "b.run_id) = 1;"
-                "INSERT INTO idx.runs SELECT run_no, file_no, name, " LQ_SQL_GLOBAL_REF ", ",
-                (long long)build->next_run_no);
+    lq_buf_adds(sql, "CREATE OR REPLACE TEMP TABLE batch_runs AS "
+                     "SELECT (l.file_no::BIGINT << 24) + "
+                     "row_number() OVER (PARTITION BY l.file_no ORDER BY b.run_uid) AS run_no, "
+                     "l.file_no, l.file AS name, b.* FROM batch b JOIN listed l ON l.path = b.file "
+                     "WHERE b.event_id IS NULL AND (b.run_uid IS NOT NULL OR b.run_id IS NOT NULL) "
+                     "QUALIFY row_number() OVER (PARTITION BY b.file, b.run_uid "
+                     "ORDER BY b.started_at, b.run_id) = 1;"
+                     "INSERT INTO idx.runs SELECT run_no, file_no, name, " LQ_SQL_GLOBAL_REF ", ");
     lq_columns_add_run_names(sql, "");
     lq_buf_adds(sql, " FROM batch_runs;INSERT INTO idx.events SELECT r.run_no, ");
     lq_columns_add_event_names(sql, "e.");
     lq_buf_adds(sql, " FROM batch e JOIN batch_runs r ON r.file = e.file AND "
-                     "r.run_uid IS NOT DISTINCT FROM e.run_uid WHERE e.event_id IS NOT NULL");
+                     "r.run_uid IS NOT DISTINCT FROM e.run_uid WHERE e.event_id IS NOT NULL;");
 }
 
 static void add_listed(struct lq_buf *sql, const struct build *build,
@@ -270,7 +282,7 @@ static void add_listed(struct lq_buf *sql, const struct build *build,
     lq_buf_adds(sql, "CREATE OR REPLACE TEMP TABLE listed AS FROM (VALUES ");
     for (size_t i = 0; i < count; i++) {
         lq_buf_addf(sql, "%s(%lld::INTEGER, ", i ? "," : "",
-                    (long long)(build->next_file_no + (int64_t)i));
+                    (long long)(build->first_file_no + (files[i] - build->files->files)));
         lq_db_add_literal(sql, files[i]->path);
         lq_buf_adds(sql, ", ");
         lq_db_add_literal(sql, files[i]->name);
@@ -281,35 +293,19 @@ static void add_listed(struct lq_buf *sql, const struct build *build,
                      "SET VARIABLE lq_paths = (SELECT list(path ORDER BY file_no) FROM listed);");
 }
 
-/* Numbers go on from what is there. */
-static enum lq_status count_up(struct build *build, struct lq_error *err)
-{
-    LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
-    bool more;
-
-    LQ_TRY(lq_db_query(build->db, LQ_DB_ANY,
-                       "SELECT (SELECT coalesce(max(file_no), -1) + 1 FROM idx.files), "
-                       "(SELECT coalesce(max(run_no), 0) FROM idx.runs)",
-                       NULL, 0, &rows, err));
-    LQ_TRY(lq_rows_next(rows, &more, err));
-    build->next_file_no = lq_rows_get_int(rows, 0);
-    build->next_run_no = lq_rows_get_int(rows, 1);
-    return LQ_OK;
-}
-
 /* Read some files and insert their rows, all or none. With `reason`, remember that they cannot be read. */
-static enum lq_status insert_files(struct build *build, const struct lq_file *const *files,
-                                   size_t count, const char *reason, struct lq_error *err)
+static enum lq_status insert_files(const struct build *build, struct lq_db *db,
+                                   const struct lq_file *const *files, size_t count,
+                                   const char *reason, struct lq_error *err)
 {
     LQ_CLEANUP(lq_buf_release) struct lq_buf sql = LQ_BUF_INIT;
     enum lq_status status;
 
-    LQ_TRY(count_up(build, err));
     lq_buf_adds(&sql, "BEGIN;");
     add_listed(&sql, build, files, count);
     if (!reason) {
-        add_inserts(&sql, build);
-        lq_buf_adds(&sql, ";");
+        add_read(&sql);
+        add_inserts(&sql);
     }
     lq_buf_adds(&sql, "INSERT INTO idx.files SELECT file_no, file, size_bytes, mtime_ns, ");
     if (reason)
@@ -317,67 +313,141 @@ static enum lq_status insert_files(struct build *build, const struct lq_file *co
     else
         lq_buf_adds(&sql, "NULL");
     lq_buf_adds(&sql, " FROM listed;COMMIT");
-    status = lq_db_script(build->db, lq_buf_text(&sql), err);
-    if (status != LQ_OK && lq_db_script(build->db, "ROLLBACK", NULL) != LQ_OK)
+    status = lq_db_script(db, lq_buf_text(&sql), err);
+    if (status != LQ_OK && lq_db_script(db, "ROLLBACK", NULL) != LQ_OK)
         return status; /* it was rolled back already */
     return status;
 }
 
-/* Insert one file, or remember why it cannot be read. What may pass (it is being removed, memory ran out)
- * is not remembered. */
-static bool insert_file(struct build *build, const struct lq_file *file)
+static void note_lack(struct build *build)
 {
-    struct lq_error reason = { 0 };
-
-    if (insert_files(build, &file, 1, NULL, &reason) == LQ_OK)
-        return true;
-    build->lacks_some |= !lq_file_error_lasts(&reason) ||
-                         insert_files(build, &file, 1, reason.message, NULL) != LQ_OK;
-    return false;
+    pthread_mutex_lock(&build->lock);
+    build->lacks_some = true;
+    pthread_mutex_unlock(&build->lock);
 }
 
-/* A damaged file fails its batch; one by one, only itself. When none of a batch goes in, it is not the
- * files: the disk is full. */
-static enum lq_status insert_readable(struct build *build, const struct lq_file *const *files,
-                                      size_t count, struct lq_error *err)
+/* Why a file cannot be read, in `reason`; false when that may pass (it is being removed, memory ran out). */
+static bool find_reason(const struct build *build, struct lq_db *db, const struct lq_file *file,
+                        struct lq_error *reason)
 {
-    enum lq_status status = count > 0 ? insert_files(build, files, count, NULL, err) : LQ_OK;
-    size_t n_inserted = 0;
+    LQ_CLEANUP(lq_buf_release) struct lq_buf sql = LQ_BUF_INIT;
+    const char *known = lq_file_reason_against(file->path);
+
+    if (known) {
+        lq_error_set(reason, LQ_CORRUPT, "%s", known);
+        return access(file->path, R_OK) == 0;
+    }
+    add_listed(&sql, build, &file, 1);
+    add_read(&sql);
+    return lq_db_script(db, lq_buf_text(&sql), reason) != LQ_OK && lq_file_error_lasts(reason);
+}
+
+/* Insert one file, or remember why it cannot be read. */
+static enum lq_status insert_file(struct build *build, struct lq_db *db, const struct lq_file *file,
+                                  struct lq_error *err)
+{
+    struct lq_error reason = { 0 };
+    const enum lq_status status = insert_files(build, db, &file, 1, NULL, err);
 
     if (status == LQ_OK)
         return LQ_OK;
-    for (size_t i = 0; i < count && (n_inserted > 0 || i < 8); i++)
-        n_inserted += insert_file(build, files[i]);
-    return n_inserted > 0 || !build->lacks_some ? LQ_OK : status;
+    if (find_reason(build, db, file, &reason))
+        return insert_files(build, db, &file, 1, reason.message, err);
+    note_lack(build);
+    return status;
+}
+
+/* A damaged file fails its batch; one by one, only itself. When several in a row do not go in, it is not
+ * the files: the disk is full. */
+static enum lq_status insert_batch(struct build *build, struct lq_db *db,
+                                   const struct lq_file *const *files, size_t count,
+                                   struct lq_error *err)
+{
+    size_t n_failed = 0;
+
+    if (insert_files(build, db, files, count, NULL, err) == LQ_OK)
+        return LQ_OK;
+    for (size_t i = 0; i < count; i++) {
+        const enum lq_status status = insert_file(build, db, files[i], err);
+
+        n_failed = status == LQ_OK ? 0 : n_failed + 1;
+        if (n_failed == 8)
+            return status;
+    }
+    return LQ_OK;
+}
+
+/* Take the next files that are not held; how many. */
+static size_t take_batch(struct build *build, const struct lq_file *batch[])
+{
+    size_t n = 0;
+
+    pthread_mutex_lock(&build->lock);
+    for (; n < BATCH_FILES && build->next < build->files->count && build->status == LQ_OK;
+         build->next++) {
+        const struct lq_file *file = &build->files->files[build->next];
+
+        if (file->in_store == build->in_store && !build->held[build->next])
+            batch[n++] = file;
+    }
+    pthread_mutex_unlock(&build->lock);
+    return n;
+}
+
+static enum lq_status insert_batches(struct build *build, struct lq_db *db, struct lq_error *err)
+{
+    const struct lq_file *batch[BATCH_FILES];
+    size_t n;
+
+    /* A connection's own: without it each column of each file is read for itself. */
+    LQ_TRY(lq_db_script(db, "SET prefetch_all_parquet_files = true", err));
+    while ((n = take_batch(build, batch)) > 0)
+        LQ_TRY(insert_batch(build, db, batch, n, err));
+    return LQ_OK;
+}
+
+static void note_failure(struct build *build, enum lq_status status, const struct lq_error *error)
+{
+    pthread_mutex_lock(&build->lock);
+    if (build->status == LQ_OK) {
+        build->status = status;
+        build->error = *error;
+    }
+    pthread_mutex_unlock(&build->lock);
+}
+
+static void *insert_thread(void *ctx)
+{
+    struct build *build = ctx;
+    LQ_CLEANUP(lq_db_close) struct lq_db *db = NULL;
+    struct lq_error error = { 0 };
+    enum lq_status status = lq_db_connect(&db, build->db, &error);
+
+    if (status == LQ_OK)
+        status = insert_batches(build, db, &error);
+    if (status != LQ_OK)
+        note_failure(build, status, &error);
+    return NULL;
 }
 
 static enum lq_status insert_new(struct build *build, struct lq_error *err)
 {
-    const struct lq_file *batch[BATCH_FILES];
-    size_t n = 0;
+    pthread_t thread;
+    bool threaded;
+    struct lq_error error = { 0 };
+    enum lq_status status;
 
-    for (size_t i = 0; i < build->files->count; i++) {
-        const struct lq_file *file = &build->files->files[i];
-        const char *reason;
-
-        if (file->in_store != build->in_store || build->held[i])
-            continue;
-        if (access(file->path, R_OK) != 0) {
-            build->lacks_some = true;
-            continue;
-        }
-        reason = lq_file_reason_against(file->path);
-        if (reason) {
-            LQ_TRY(insert_files(build, &file, 1, reason, err));
-            continue;
-        }
-        batch[n++] = file;
-        if (n == BATCH_FILES) {
-            LQ_TRY(insert_readable(build, batch, n, err));
-            n = 0;
-        }
-    }
-    return insert_readable(build, batch, n, err);
+    pthread_mutex_init(&build->lock, NULL);
+    threaded = pthread_create(&thread, NULL, insert_thread, build) == 0;
+    status = insert_batches(build, build->db, &error);
+    if (status != LQ_OK)
+        note_failure(build, status, &error);
+    if (threaded)
+        pthread_join(thread, NULL);
+    pthread_mutex_destroy(&build->lock);
+    if (build->status != LQ_OK && err)
+        *err = build->error;
+    return build->status;
 }
 
 /* Drop the rows of files that are gone, or that have changed and come in again; what is left is held. By
@@ -398,13 +468,15 @@ static enum lq_status keep_listed(struct build *build, struct lq_error *err)
     bool more = true;
 
     LQ_TRY(lq_db_script(build->db, sql, err));
-    LQ_TRY(lq_db_query(build->db, LQ_DB_ANY, "SELECT position FROM found WHERE same", NULL, 0,
+    LQ_TRY(lq_db_query(build->db, LQ_DB_ANY,
+                       "SELECT position, max(file_no) OVER () FROM found WHERE same", NULL, 0,
                        &rows, err));
     for (;;) {
         LQ_TRY(lq_rows_next(rows, &more, err));
         if (!more)
             return LQ_OK;
         build->held[lq_rows_get_int(rows, 0)] = true;
+        build->first_file_no = lq_rows_get_int(rows, 1) + 1;
     }
 }
 
@@ -434,7 +506,6 @@ static enum lq_status write_index(struct build *build, const char *temporary, bo
     LQ_TRY(lq_db_add_text_function(build->db, "lq_escape", lq_name_add_partition, err));
     lq_buf_adds(&sql, "SET enable_external_file_cache = false;"
                       "SET preserve_insertion_order = false;"
-                      "SET prefetch_all_parquet_files = true;"
                       "ATTACH ");
     lq_db_add_literal(&sql, temporary);
     lq_buf_adds(&sql, " AS idx");
@@ -447,7 +518,7 @@ static enum lq_status write_index(struct build *build, const char *temporary, bo
 enum lq_status lq_index_update(const struct lq_index *index, const struct lq_file_list *files,
                                bool complete, struct lq_error *err)
 {
-    static const struct lq_db_opts opts = { .threads = 2, .memory_limit = "120MB" };
+    static const struct lq_db_opts opts = { .memory_limit = "80MB" };
     LQ_CLEANUP(lq_free) char *temporary = lq_format("%s.new", index->path);
     LQ_CLEANUP(lq_free) char *wal = lq_format("%s.wal", temporary);
     LQ_CLEANUP(lq_free) char *folder =

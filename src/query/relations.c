@@ -6,7 +6,7 @@
 #include "query/columns.h"
 
 /* Run keys of the local index, of that of the store and of files that are read directly are apart. */
-#define KEYS_EACH (INT64_C(1) << 40)
+#define KEYS_EACH (INT64_C(1) << 56)
 #define DIRECT_KEYS (2 * KEYS_EACH)
 
 /* ---- filters ---- */
@@ -156,7 +156,7 @@ static void add_key(struct lq_buf *sql, const struct lq_index *index)
     if (index->in_store)
         lq_buf_addf(sql, "run_no + %lld AS run_key", (long long)KEYS_EACH);
     else
-        lq_buf_adds(sql, "run_no::BIGINT AS run_key");
+        lq_buf_adds(sql, "run_no AS run_key");
 }
 
 /* The path of a run's file. */
