@@ -18,6 +18,16 @@
 
 struct lq_query;
 
+/* What is done with the index of a scope before it answers. */
+enum lq_index_use {
+    LQ_INDEX_AUTO =
+        0,           /* it takes in what it lacks when that is much; an index that cannot be written
+                          only costs time */
+    LQ_INDEX_KEEP,   /* as it is */
+    LQ_INDEX_UPDATE, /* it takes in all that it lacks; that it cannot is an error */
+    LQ_INDEX_REBUILD, /* it is made anew */
+};
+
 /* Which runs are asked about. Zero-initialised: the local runs of the project. */
 struct lq_scope {
     bool include_synced;   /* this project's part of the store, beside the local runs */
@@ -33,6 +43,8 @@ struct lq_scope {
     /* Filters; NULL or 0: none. Texts must match exactly. */
     const char *namespace_, *project, *hostname, *source, *name;
     int64_t since, until; /* start of the run, microseconds UTC: since <= start < until */
+
+    enum lq_index_use index;
 
     /* For several questions one after the other: what is not in an index is read into memory. */
     bool resident;
@@ -92,6 +104,24 @@ struct lq_query *lq_query_share(struct lq_query *query);
 /* Whether run files were added, removed or replaced since the query was opened. Folders are listed,
  * no file is opened. */
 bool lq_query_is_stale(const struct lq_query *query);
+
+/* An index of an open query. Texts are borrowed. */
+struct lq_index_info {
+    const char *folder, *path;  /* of the run files, of the index */
+    bool in_store, exists;      /* exists: and it is in use */
+    int64_t size_bytes, n_runs; /* of all that is in it */
+    int64_t n_files, n_lacking; /* of the files that the scope lists: in it, or known to it as
+                                      unreadable; not in it */
+    int64_t n_gone;             /* files in it that the scope does not list */
+};
+#define LQ_INDEXES_MAX 2
+/* The indexes of a query's scope; how many. */
+size_t lq_query_indexes(const struct lq_query *query, struct lq_index_info info[LQ_INDEXES_MAX]);
+
+/* Remove the indexes of a scope; `n_dropped` counts them. LQ_DENIED, LQ_IO: one cannot be removed. */
+LQ_CHECK enum lq_status lq_index_drop(const struct lq_project *project,
+                                      const struct lq_scope *scope, size_t *n_dropped,
+                                      struct lq_error *err);
 
 /* Make the statement that runs in it, if one does, fail with LQ_SQL. From any thread. */
 void lq_query_interrupt(struct lq_query *query);

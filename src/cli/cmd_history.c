@@ -61,10 +61,27 @@ static const char status_verbose_columns[] =
 static const char *const history_flexible[] = { "command", "commit", "run", NULL };
 static const char *const status_flexible[] = { "run", "command", "commit", NULL };
 
+/* How large the indexes are that answered. */
+static void say_indexes(const struct lq_query *query)
+{
+    struct lq_index_info info[LQ_INDEXES_MAX];
+    const size_t n = lq_query_indexes(query, info);
+
+    for (size_t i = 0; i < n; i++) {
+        if (info[i].exists)
+            lq_say("index of the %s runs: %lld runs, %.1f MB",
+                   info[i].in_store ? "store's" : "local", (long long)info[i].n_runs,
+                   (double)info[i].size_bytes / 1e6);
+        else
+            lq_say("no index of the %s runs: %lld files are read",
+                   info[i].in_store ? "store's" : "local", (long long)info[i].n_lacking);
+    }
+}
+
 /* `name`: NULL for all. */
 static enum lq_status list_runs(struct lq_cli *cli, const char *columns, const char *relation,
                                 const char *name, const char *const *flexible, int64_t limit,
-                                struct lq_error *err)
+                                bool verbose, struct lq_error *err)
 {
     LQ_CLEANUP(lq_query_close) struct lq_query *query = NULL;
     LQ_CLEANUP(lq_free) char *sql =
@@ -84,7 +101,10 @@ static enum lq_status list_runs(struct lq_cli *cli, const char *columns, const c
         if (lq_rows_is_empty(rows))
             return lq_error_set(err, LQ_NOT_FOUND, "no run called '%s'", name);
     }
-    return lq_cli_print_query(cli, query, sql, &param, 1, flexible, limit, err);
+    LQ_TRY(lq_cli_print_query(cli, query, sql, &param, 1, flexible, limit, err));
+    if (verbose)
+        say_indexes(query);
+    return LQ_OK;
 }
 
 static enum lq_status history_main(struct lq_cli *cli, const void *argp, struct lq_error *err)
@@ -93,7 +113,8 @@ static enum lq_status history_main(struct lq_cli *cli, const void *argp, struct 
     int64_t limit;
 
     LQ_TRY(lq_cli_read_limit(args->limit, cli->format, TABLE_ROWS, &limit, err));
-    return list_runs(cli, history_columns, "lq_runs", args->name, history_flexible, limit, err);
+    return list_runs(cli, history_columns, "lq_runs", args->name, history_flexible, limit, false,
+                     err);
 }
 
 static enum lq_status status_main(struct lq_cli *cli, const void *argp, struct lq_error *err)
@@ -101,7 +122,7 @@ static enum lq_status status_main(struct lq_cli *cli, const void *argp, struct l
     const struct status_args *args = argp;
 
     return list_runs(cli, args->verbose ? status_verbose_columns : status_columns,
-                     "lq_source_status", NULL, status_flexible, 0, err);
+                     "lq_source_status", NULL, status_flexible, 0, args->verbose, err);
 }
 
 const struct lq_command lq_cmd_history = {

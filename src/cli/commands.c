@@ -14,6 +14,7 @@ extern const struct lq_command lq_cmd_hosts, lq_cmd_new_errors, lq_cmd_first_see
 extern const struct lq_command lq_cmd_regressions, lq_cmd_flaky, lq_cmd_slowest;
 extern const struct lq_command lq_cmd_sync, lq_cmd_pull, lq_cmd_share, lq_cmd_policy, lq_cmd_prune,
     lq_cmd_clean, lq_cmd_doctor;
+extern const struct lq_command lq_cmd_index;
 extern const struct lq_command lq_cmd_ci, lq_cmd_report, lq_cmd_annotate;
 extern const struct lq_command lq_cmd_docs, lq_cmd_serve, lq_cmd_redact;
 
@@ -59,6 +60,7 @@ const struct lq_command *const lq_commands[] = {
     &lq_cmd_prune,
     &lq_cmd_clean,
     &lq_cmd_doctor,
+    &lq_cmd_index,
     &lq_cmd_redact,
     &lq_cmd_ci,
     &lq_cmd_report,

@@ -20,6 +20,9 @@
 /* Files read by one statement: fewer cost more planning, more cost memory. */
 #define BATCH_FILES 100
 
+/* So many files in a row that cannot be inserted, though each can be read, are a disk that is full. */
+#define MAX_FAILURES 8
+
 char *lq_index_path(const char *root, const char *cache_dir)
 {
     LQ_CLEANUP(lq_free) char *real = realpath(root, NULL);
@@ -326,54 +329,60 @@ static void note_lack(struct build *build)
     pthread_mutex_unlock(&build->lock);
 }
 
-/* Why a file cannot be read, in `reason`; false when that may pass (it is being removed, memory ran out). */
-static bool find_reason(const struct build *build, struct lq_db *db, const struct lq_file *file,
-                        struct lq_error *reason)
+/* Remember why a file cannot be read, if that lasts (it is not just being removed, memory did not run out).
+ * `status` and `err`: how inserting it failed, which stands when reading does not. */
+static enum lq_status insert_bad(struct build *build, struct lq_db *db, const struct lq_file *file,
+                                 enum lq_status status, struct lq_error *err)
 {
     LQ_CLEANUP(lq_buf_release) struct lq_buf sql = LQ_BUF_INIT;
-    const char *known = lq_file_reason_against(file->path);
+    struct lq_error reason = { 0 };
 
-    if (known) {
-        lq_error_set(reason, LQ_CORRUPT, "%s", known);
-        return access(file->path, R_OK) == 0;
-    }
     add_listed(&sql, build, &file, 1);
     add_read(&sql);
-    return lq_db_script(db, lq_buf_text(&sql), reason) != LQ_OK && lq_file_error_lasts(reason);
-}
-
-/* Insert one file, or remember why it cannot be read. */
-static enum lq_status insert_file(struct build *build, struct lq_db *db, const struct lq_file *file,
-                                  struct lq_error *err)
-{
-    struct lq_error reason = { 0 };
-    const enum lq_status status = insert_files(build, db, &file, 1, NULL, err);
-
-    if (status == LQ_OK)
-        return LQ_OK;
-    if (find_reason(build, db, file, &reason))
+    if (lq_db_script(db, lq_buf_text(&sql), &reason) != LQ_OK && lq_file_error_lasts(&reason))
         return insert_files(build, db, &file, 1, reason.message, err);
     note_lack(build);
     return status;
 }
 
-/* A damaged file fails its batch; one by one, only itself. When several in a row do not go in, it is not
- * the files: the disk is full. */
+/* A damaged file fails its batch: half of it is tried, and half of that. When several files in a row do not
+ * go in, it is not the files: the disk is full. */
 static enum lq_status insert_batch(struct build *build, struct lq_db *db,
                                    const struct lq_file *const *files, size_t count,
-                                   struct lq_error *err)
+                                   size_t *n_failed, struct lq_error *err)
 {
-    size_t n_failed = 0;
+    enum lq_status status = count > 0 ? insert_files(build, db, files, count, NULL, err) : LQ_OK;
 
-    if (insert_files(build, db, files, count, NULL, err) == LQ_OK)
+    if (status == LQ_OK) {
+        *n_failed = 0;
         return LQ_OK;
-    for (size_t i = 0; i < count; i++) {
-        const enum lq_status status = insert_file(build, db, files[i], err);
-
-        n_failed = status == LQ_OK ? 0 : n_failed + 1;
-        if (n_failed == 8)
-            return status;
     }
+    if (count > 1) {
+        LQ_TRY(insert_batch(build, db, files, count / 2, n_failed, err));
+        return insert_batch(build, db, files + count / 2, count - count / 2, n_failed, err);
+    }
+    status = insert_bad(build, db, files[0], status, err);
+    *n_failed = status == LQ_OK ? 0 : *n_failed + 1;
+    return *n_failed < MAX_FAILURES ? LQ_OK : status;
+}
+
+/* Those of a batch that look like Parquet stay in it; of the others the reason is remembered. */
+static enum lq_status sort_out(struct build *build, struct lq_db *db, const struct lq_file *batch[],
+                               size_t *count, struct lq_error *err)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < *count; i++) {
+        const char *reason = lq_file_reason_against(batch[i]->path);
+
+        if (!reason)
+            batch[kept++] = batch[i];
+        else if (access(batch[i]->path, R_OK) == 0)
+            LQ_TRY(insert_files(build, db, &batch[i], 1, reason, err));
+        else
+            note_lack(build);
+    }
+    *count = kept;
     return LQ_OK;
 }
 
@@ -397,12 +406,14 @@ static size_t take_batch(struct build *build, const struct lq_file *batch[])
 static enum lq_status insert_batches(struct build *build, struct lq_db *db, struct lq_error *err)
 {
     const struct lq_file *batch[BATCH_FILES];
-    size_t n;
+    size_t n, n_failed = 0;
 
     /* A connection's own: without it each column of each file is read for itself. */
     LQ_TRY(lq_db_script(db, "SET prefetch_all_parquet_files = true", err));
-    while ((n = take_batch(build, batch)) > 0)
-        LQ_TRY(insert_batch(build, db, batch, n, err));
+    while ((n = take_batch(build, batch)) > 0) {
+        LQ_TRY(sort_out(build, db, batch, &n, err));
+        LQ_TRY(insert_batch(build, db, batch, n, &n_failed, err));
+    }
     return LQ_OK;
 }
 

@@ -256,14 +256,36 @@ static bool needs_update(const struct lq_query *query, const struct lq_index *in
 {
     const size_t n_direct = lq_relations_count_direct(query, index->in_store);
 
+    if (query->scope.index == LQ_INDEX_KEEP)
+        return false;
+    if (query->scope.index != LQ_INDEX_AUTO)
+        return !index->is_whole;
     if (n_direct > LQ_INDEX_DIRECT_FILES)
         return true;
     return index->attached && !index->is_whole && lists_everything(&query->scope) &&
            (n_direct == 0 || index->n_gone > LQ_INDEX_DIRECT_FILES);
 }
 
-/* Attach the indexes of the scope; one that lacks many files takes them in first. That it cannot be
- * written (read-only, another process is at it) only costs time: the files are read directly. */
+/* Bring an index up to date. Unless that was asked for, one that cannot be written (read-only, another
+ * process is at it) only costs time: the files are read directly. */
+static enum lq_status update(struct lq_query *query, struct lq_index *index, struct lq_error *err)
+{
+    struct lq_error reason = { 0 };
+    const enum lq_status status =
+        lq_index_update(index, &query->files, lists_everything(&query->scope), &reason);
+
+    if (status != LQ_OK) {
+        if (query->scope.index == LQ_INDEX_AUTO)
+            return LQ_OK;
+        *err = reason;
+        return status;
+    }
+    if (index->attached)
+        LQ_TRY(lq_index_detach(query->db, index, err));
+    return attach(query, index, err);
+}
+
+/* Attach the indexes of the scope; one that lacks many files takes them in first. */
 static enum lq_status use_indexes(struct lq_query *query, struct lq_error *err)
 {
     for (size_t i = 0; i < LQ_COUNT(query->indexes); i++) {
@@ -271,13 +293,11 @@ static enum lq_status use_indexes(struct lq_query *query, struct lq_error *err)
 
         if (!index->path)
             continue;
+        if (query->scope.index == LQ_INDEX_REBUILD)
+            unlink(index->path);
         LQ_TRY(attach(query, index, err));
-        if (!needs_update(query, index) ||
-            lq_index_update(index, &query->files, lists_everything(&query->scope), NULL) != LQ_OK)
-            continue;
-        if (index->attached)
-            LQ_TRY(lq_index_detach(query->db, index, err));
-        LQ_TRY(attach(query, index, err));
+        if (needs_update(query, index))
+            LQ_TRY(update(query, index, err));
     }
     return LQ_OK;
 }
@@ -482,6 +502,56 @@ bool lq_query_is_stale(const struct lq_query *query)
     return list_folders(query, &now, NULL) != LQ_OK ||
            lq_file_list_stamp(&now, false) != query->stamps[0] ||
            lq_file_list_stamp(&now, true) != query->stamps[1];
+}
+
+size_t lq_query_indexes(const struct lq_query *query, struct lq_index_info info[LQ_INDEXES_MAX])
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < LQ_COUNT(query->indexes); i++) {
+        const struct lq_index *index = &query->indexes[i];
+        struct stat status;
+
+        if (!index->path)
+            continue;
+        info[n] = (struct lq_index_info){
+            .folder = index->in_store ? query->store_root : query->local_root,
+            .path = index->path,
+            .in_store = index->in_store,
+            .exists = index->attached,
+            .size_bytes = index->attached && stat(index->path, &status) == 0 ? status.st_size : 0,
+            .n_runs = index->n_runs,
+            .n_lacking = (int64_t)lq_relations_count_direct(query, index->in_store),
+            .n_gone = index->n_gone,
+        };
+        for (size_t k = 0; k < query->files.count; k++)
+            info[n].n_files += query->files.files[k].in_store == index->in_store;
+        info[n].n_files -= info[n].n_lacking;
+        n++;
+    }
+    return n;
+}
+
+enum lq_status lq_index_drop(const struct lq_project *project, const struct lq_scope *scope,
+                             size_t *n_dropped, struct lq_error *err)
+{
+    LQ_CLEANUP(lq_query_close) struct lq_query *query = lq_alloc(sizeof *query);
+
+    *n_dropped = 0;
+    query->scope = *scope;
+    LQ_TRY(lq_mirror_init(&query->mirror, &query->scope, project, err));
+    find_places(query, project);
+    for (size_t i = 0; i < LQ_COUNT(query->indexes); i++) {
+        const char *path = query->indexes[i].path;
+
+        if (!path)
+            continue;
+        if (unlink(path) == 0)
+            ++*n_dropped;
+        else if (errno != ENOENT)
+            return lq_error_errno(err, errno, "cannot remove '%s'", path);
+    }
+    return LQ_OK;
 }
 
 void lq_query_interrupt(struct lq_query *query)

@@ -133,6 +133,109 @@ END
     done
 }
 
+test_looking_after_it() {
+    many_runs 3
+    run lq index --stats --csv
+    expect_rc 0
+    expect_stdout <<'END'
+place,runs,files,lacking,gone,size_bytes,folder,path
+local,0,0,3,0,0,.../.lq/logs,.../.lq/index.duckdb
+END
+    run lq index --csv
+    expect_rc 0
+    expect_stdout <<'END'
+place,runs,files,lacking,gone,size_bytes,folder,path
+local,3,3,0,0,...,.../.lq/logs,.../.lq/index.duckdb
+END
+    before=$(stat -c %y .lq/index.duckdb)
+    lq index >/dev/null
+    expect test "$(stat -c %y .lq/index.duckdb)" = "$before"
+    lq index --rebuild >/dev/null
+    expect test "$(stat -c %y .lq/index.duckdb)" != "$before"
+    run lq status -v
+    expect_in_stderr 'index of the local runs: 3 runs, '
+    rm .lq/logs/*/*/002_*.parquet
+    run lq index --stats --csv
+    expect_in_stdout local,3,2,0,1,
+    expect test "$(answers)" = 2/4,4/4
+    lq index >/dev/null
+    run lq index --stats --csv
+    expect_in_stdout local,2,2,0,0,
+    run lq index --drop
+    expect_rc 0
+    [[ ! -e .lq/index.duckdb ]] || fail "still there"
+    run lq status -v
+    expect_in_stderr 'no index of the local runs: 2 files are read'
+    run lq index --drop --rebuild
+    expect_rc 2
+    run lq index --since 1d
+    expect_rc 2
+    mkdir .lq/index.duckdb.new .lq/index.duckdb.new/x
+    run lq index
+    expect_rc 1
+    cd / || exit 1
+    run lq index
+    expect_rc 1
+    expect_in_stderr 'lq init'
+}
+
+# Where the folder lies is not in the index.
+test_a_moved_project() {
+    many_runs 3
+    lq index >/dev/null
+    cd ..
+    mv work moved
+    mkdir work
+    cd moved || exit 1
+    run lq index --stats --csv
+    expect_in_stdout local,3,3,0,0,
+    expect test "$(answers)" = 3/6,6/6
+    run lq info 2 --json
+    expect_in_stdout "$PWD/.lq/logs"
+    lq sync 2>/dev/null
+    lq index -d ~/.lq/projects >/dev/null
+    cd "$HOME" || exit 1
+    run lq index --stats --csv -d .lq/../.lq/projects/
+    expect_in_stdout store,3,3,0,0,
+}
+
+# What cannot be read is remembered as long as it stays as it is, and said each time.
+test_bad_files_in_the_index() {
+    many_runs 4
+    folder=$(dirname "$(find .lq/logs -name '001_*.parquet')")
+    good=$folder/002_build_000000.parquet
+    cp "$good" good.parquet
+    # The footer is whole, what it tells of is not.
+    python3 - "$good" "$folder" <<'END'
+import sys
+data = open(sys.argv[1], "rb").read()
+size = int.from_bytes(data[-8:-4], "little")
+open(sys.argv[1], "wb").write(data[:4] + b"\xff" * (len(data) - 12 - size) + data[-size - 8:])
+open(sys.argv[2] + "/torn.parquet", "wb").write(data[:-1])
+open(sys.argv[2] + "/empty.parquet", "wb")
+END
+    for _ in 1 2 3; do
+        run lq index --csv
+        expect_rc 0
+        expect_in_stdout local,3,6,0,0,
+        run lq sql --csv 'SELECT count(*) AS runs, sum(run_id) AS ids FROM lq_runs'
+        expect_stdout <<'END'
+runs,ids
+3,8
+END
+        expect test "$(wc -l <"$state/err")" = 3
+        expect_in_stderr "002_build_000000.parquet': "
+        expect_in_stderr "empty.parquet': empty"
+    done
+    cp good.parquet "$good" # mended
+    expect test "$(answers 2>/dev/null)" = 4/10,8/8
+    chmod 0 "$good"
+    run as_anyone lq index --csv
+    expect_in_stdout local,3,5,
+    chmod 644 "$good"
+    expect test "$(answers 2>/dev/null)" = 4/10,8/8
+}
+
 test_store_index_is_a_cache() {
     many_runs 70
     lq sync 2>/dev/null
