@@ -342,7 +342,7 @@ def compare(seed, lq, duckdb, n_queries):
         store = Store(rng, pathlib.Path(folder), duckdb)
         asker = Asker(lq, store)
         asker.run("init", "--namespace", "acme", "--project", "rocket")
-        questions = [Question(rng, -(-n_queries // 3)) for _ in range(3)]
+        questions = [Question(rng, -(-n_queries // 2)) for _ in range(2)]
         want = stock(duckdb, store, questions)
         without = [asker.ask(q, store) for q in questions]
         asker.run("index", "-g")
