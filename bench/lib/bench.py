@@ -10,9 +10,11 @@ import statistics
 import subprocess
 import tempfile
 
-MEASURE = os.environ["LQ_MEASURE"]  # set, like the next two, by script/bench
+MEASURE = os.environ["LQ_MEASURE"]  # set, like the next four, by script/bench
+NOSYNC = os.environ["LQ_NOSYNC"]
 LQ = os.environ["LQ_BINARY"]
 BLQ = os.environ["LQ_PEER_BLQ"]
+PEER_PYTHON = os.environ["LQ_PEER_PYTHON"]
 MB = 1_000_000
 
 
@@ -55,6 +57,11 @@ class Scratch:
             (self.path / name).mkdir()
             subprocess.run(argv, cwd=self.path / name, env=self.env, check=True,
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    @staticmethod
+    def helper(name):
+        """A program beside this file."""
+        return str(pathlib.Path(__file__).parent / name)
 
     def run(self, result, argv, cwd, want_status=0):
         """Run once and add the figures to `result`."""
