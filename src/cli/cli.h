@@ -39,9 +39,10 @@ struct lq_cli {
     struct lq_query
         *query; /* that the command opened, kept open: the end of the process is quicker */
     struct lq_queries
-        *queries;  /* of a server, which runs many commands: open queries; NULL: none */
-    bool closed;   /* with `queries`: SQL must reach nothing but the runs, see lq_scope */
-    int exit_code; /* of a command that sets it itself (lq run); -1: by status */
+        *queries;   /* of a server, which runs many commands: open queries; NULL: none */
+    bool closed;    /* with `queries`: SQL must reach nothing but the runs, see lq_scope */
+    bool at_prompt; /* of lq shell: an answer without rows is said to be one */
+    int exit_code;  /* of a command that sets it itself (lq run); -1: by status */
 };
 
 struct lq_command {
@@ -159,6 +160,9 @@ void lq_cli_leave(struct lq_cli *cli, enum lq_status status, struct lq_error *er
 /* The words of a command as one shell line, quoted where needed; a single word is a line already.
  * The caller's. */
 char *lq_cli_command_line(char *const *words);
+
+/* What went wrong, on standard error: the line, and the detail below it. */
+void lq_cli_report(const struct lq_error *err);
 
 /* One line of lq's own on standard error: "lq: …", control bytes made visible. */
 void lq_say(const char *fmt, ...) LQ_PRINTF(1, 2);

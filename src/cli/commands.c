@@ -11,7 +11,7 @@ extern const struct lq_command lq_cmd_output, lq_cmd_event, lq_cmd_context, lq_c
 extern const struct lq_command lq_cmd_query, lq_cmd_filter, lq_cmd_sql, lq_cmd_schema;
 extern const struct lq_command lq_cmd_formats, lq_cmd_inspect;
 extern const struct lq_command lq_cmd_hosts, lq_cmd_new_errors, lq_cmd_first_seen;
-extern const struct lq_command lq_cmd_regressions, lq_cmd_flaky, lq_cmd_slowest;
+extern const struct lq_command lq_cmd_regressions, lq_cmd_flaky, lq_cmd_slowest, lq_cmd_shell;
 extern const struct lq_command lq_cmd_sync, lq_cmd_pull, lq_cmd_share, lq_cmd_policy, lq_cmd_prune,
     lq_cmd_clean, lq_cmd_doctor;
 extern const struct lq_command lq_cmd_index;
@@ -51,6 +51,7 @@ const struct lq_command *const lq_commands[] = {
     &lq_cmd_query,
     &lq_cmd_filter,
     &lq_cmd_sql,
+    &lq_cmd_shell,
     &lq_cmd_schema,
     &lq_cmd_formats,
     &lq_cmd_sync,

@@ -58,7 +58,7 @@ static int exit_code_of(enum lq_status status)
     return status == LQ_OK ? 0 : status == LQ_USAGE ? 2 : 1;
 }
 
-static void report(const struct lq_error *err)
+void lq_cli_report(const struct lq_error *err)
 {
     LQ_CLEANUP(lq_buf_release) struct lq_buf text = LQ_BUF_INIT;
 
@@ -272,6 +272,8 @@ static enum lq_status print_rows(struct lq_cli *cli, struct lq_query *query, boo
     if (cli->save)
         return lq_query_save(query, user_sql, sql, params, n_params, limit, cli->save, err);
     LQ_TRY(lq_query_run(query, user_sql, sql, params, n_params, &rows, err));
+    if (cli->at_prompt && lq_rows_is_empty(rows))
+        lq_say("no rows");
     LQ_TRY(lq_out_rows(cli->out, cli->format, rows, flexible, limit, &more, err));
     if (more) {
         fflush(cli->out);
@@ -483,7 +485,7 @@ static int conclude(struct lq_cli *cli, enum lq_status status, struct lq_error *
     if (!finish_output(cli) && status == LQ_OK)
         status = lq_error_set(err, LQ_IO, "cannot write standard output");
     if (status != LQ_OK)
-        report(err);
+        lq_cli_report(err);
     fflush(stderr);
     return cli->exit_code >= 0 ? cli->exit_code : exit_code_of(status);
 }
