@@ -10,6 +10,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* sync.auto */
+enum lq_auto {
+    LQ_AUTO_OFF = 0,
+    LQ_AUTO_ON,   /* in the background */
+    LQ_AUTO_WAIT, /* before a recording command returns */
+};
+
 /* What `.lq/config.yaml` holds. Texts are owned; a NULL text: not set. */
 struct lq_config {
     char *namespace_;
@@ -21,6 +28,7 @@ struct lq_config {
     char *sync_destination; /* as written; "~/" is not yet expanded */
     char *sync_mode;        /* auto, copy or symlink; NULL: auto */
     bool sync_include_raw;
+    enum lq_auto sync_auto;
     char *sync_hostname;
 };
 

@@ -3,7 +3,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "base/time.h"
-#include "cli/cli.h"
+#include "cli/auto.h"
 #include <errno.h>
 #include <lq/keep.h>
 #include <lq/sync.h>
@@ -124,6 +124,17 @@ static bool is_writable(const char *destination)
     return access(path, W_OK | X_OK) == 0;
 }
 
+static void check_auto(struct lq_cli *cli, struct doctor *doctor, struct lq_store *store)
+{
+    LQ_CLEANUP(lq_free) char *problem = NULL;
+
+    if (cli->project.config.sync_auto == LQ_AUTO_OFF)
+        return;
+    problem = lq_auto_describe_problem(cli, store);
+    find(doctor, problem ? LQ_LEVEL_WARN : LQ_LEVEL_OK, "sync.auto",
+         problem ? problem : "runs are synced as they are recorded", NULL);
+}
+
 static void check_sync(struct lq_cli *cli, struct doctor *doctor)
 {
     LQ_CLEANUP(lq_store_close) struct lq_store *store = NULL;
@@ -159,6 +170,7 @@ static void check_sync(struct lq_cli *cli, struct doctor *doctor)
     find(doctor,
          counts.n_files > 0 && cli->project.config.sync_destination ? LQ_LEVEL_WARN : LQ_LEVEL_OK,
          "sync", text, counts.n_files > 0 ? "lq sync" : NULL);
+    check_auto(cli, doctor, store);
 }
 
 /* ---- programs ---- */

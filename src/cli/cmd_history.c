@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* lq history, lq status: runs, newest first; the newest run of each name. */
-#include "cli/cli.h"
+#include "cli/auto.h"
 #include <lq/rows.h>
 
 #define TABLE_ROWS 50
@@ -121,8 +121,11 @@ static enum lq_status status_main(struct lq_cli *cli, const void *argp, struct l
 {
     const struct status_args *args = argp;
 
-    return list_runs(cli, args->verbose ? status_verbose_columns : status_columns,
-                     "lq_source_status", NULL, status_flexible, 0, args->verbose, err);
+    LQ_TRY(list_runs(cli, args->verbose ? status_verbose_columns : status_columns,
+                     "lq_source_status", NULL, status_flexible, 0, args->verbose, err));
+    fflush(cli->out);
+    lq_auto_say_problem(cli);
+    return LQ_OK;
 }
 
 const struct lq_command lq_cmd_history = {

@@ -21,7 +21,7 @@ static const struct lq_opt prune_opts[] = {
     LQ_OPT(struct prune_args, max_size, 0, "max-size", "SIZE",
            "keep what fits into SIZE, the newest runs first: 500M, 2G, 2GiB"),
     LQ_OPT(struct prune_args, force, 0, "force", NULL,
-           "also runs that are not yet at sync.destination"),
+           "also runs that are configured to be synced and are not yet"),
     LQ_OPT(struct prune_args, dry_run, 0, "dry-run", NULL, "say what would go, remove nothing"),
     LQ_OPT_END,
 };
@@ -67,7 +67,9 @@ static enum lq_status read_wish(const struct prune_args *args, struct wish *wish
 static enum lq_status measure(struct lq_cli *cli, struct lq_store *store, struct lq_query *query,
                               struct lq_map *sizes, struct lq_map *unsynced, struct lq_error *err)
 {
-    const char *destination = cli->project.config.sync_destination ? cli->store : NULL;
+    const struct lq_config *config = &cli->project.config;
+    const char *destination =
+        config->sync_destination || config->sync_auto != LQ_AUTO_OFF ? cli->store : NULL;
     LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
     bool more;
 

@@ -16,7 +16,7 @@ extern const struct lq_command lq_cmd_sync, lq_cmd_pull, lq_cmd_share, lq_cmd_po
     lq_cmd_clean, lq_cmd_doctor;
 extern const struct lq_command lq_cmd_index;
 extern const struct lq_command lq_cmd_ci, lq_cmd_report, lq_cmd_annotate;
-extern const struct lq_command lq_cmd_docs, lq_cmd_serve, lq_cmd_redact;
+extern const struct lq_command lq_cmd_docs, lq_cmd_serve, lq_cmd_redact, lq_cmd_sync_worker;
 
 /* One a line, so that an addition is one line. */
 /* clang-format off */
@@ -68,6 +68,7 @@ const struct lq_command *const lq_commands[] = {
     &lq_cmd_annotate,
     &lq_cmd_serve,
     &lq_cmd_docs,
+    &lq_cmd_sync_worker,
     NULL,
 };
 

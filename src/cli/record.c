@@ -2,6 +2,7 @@
 /* Recording a run from the command line: facts, recorder, closing line. */
 #include "cli/record.h"
 #include "base/time.h"
+#include "cli/auto.h"
 
 /* Facts that cost time; the child runs meanwhile. */
 static void *gather_facts(void *ctx)
@@ -24,6 +25,7 @@ enum lq_status lq_recording_begin(struct lq_recording *recording, struct lq_cli 
     };
     struct lq_run *run = &recording->run;
 
+    recording->cli = cli;
     run->source_type = lq_strdup(opts->source_type);
     run->source_name = lq_strdup(opts->name);
     run->command = lq_strdup(opts->command);
@@ -86,8 +88,10 @@ enum lq_status lq_recording_end(struct lq_recording *recording, struct lq_error 
 
     join_facts(recording);
     status = lq_recorder_finish(recording->recorder, &recording->run, err);
-    if (lq_recorder_path(recording->recorder))
+    if (lq_recorder_path(recording->recorder)) {
         say_result(recording);
+        lq_auto_after_run(recording->cli, recording->store);
+    }
     return status;
 }
 

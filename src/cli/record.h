@@ -9,6 +9,7 @@
 
 struct lq_recording {
     struct lq_run run;
+    struct lq_cli *cli; /* borrowed */
     struct lq_store *store;
     struct lq_recorder *recorder;
     pthread_t facts; /* gathers git and CI facts while the log comes in */
@@ -29,7 +30,7 @@ LQ_CHECK enum lq_status lq_recording_begin(struct lq_recording *recording, struc
                                            const struct lq_record_opts *opts, struct lq_error *err);
 
 /* Write the run, whose log is complete and whose result is in recording->run, and say so in one
- * closing line. */
+ * closing line; then sync it as sync.auto says. */
 LQ_CHECK enum lq_status lq_recording_end(struct lq_recording *recording, struct lq_error *err);
 
 void lq_recording_release(struct lq_recording *recording);

@@ -118,7 +118,7 @@ static const char *env_name_problem(struct lq_str value)
     return NULL;
 }
 
-enum kind { KIND_TEXT, KIND_BOOL, KIND_NAMES, KIND_PATTERNS };
+enum kind { KIND_TEXT, KIND_BOOL, KIND_NAMES, KIND_PATTERNS, KIND_AUTO };
 
 static const struct key {
     const char *section, *name;
@@ -136,6 +136,7 @@ static const struct key {
       destination_problem },
     { "sync", "mode", KIND_TEXT, offsetof(struct lq_config, sync_mode), mode_problem },
     { "sync", "include_raw", KIND_BOOL, offsetof(struct lq_config, sync_include_raw), NULL },
+    { "sync", "auto", KIND_AUTO, offsetof(struct lq_config, sync_auto), NULL },
     { "sync", "hostname", KIND_TEXT, offsetof(struct lq_config, sync_hostname),
       lq_identity_problem },
 };
@@ -257,13 +258,31 @@ static enum lq_status read_patterns(struct reader *reader, const struct key *key
     }
 }
 
+static enum lq_status read_auto(struct reader *reader, const struct key *key)
+{
+    static const char *const words[] = { [LQ_AUTO_OFF] = "false",
+                                         [LQ_AUTO_ON] = "true",
+                                         [LQ_AUTO_WAIT] = "wait" };
+    enum lq_auto *member = (enum lq_auto *)((char *)reader->config + key->offset);
+
+    if (lq_yaml_is_null(&reader->yaml))
+        return LQ_OK;
+    for (size_t i = 0; i < LQ_COUNT(words); i++) {
+        if (reader->yaml.event->type == FYET_SCALAR && lq_yaml_is_plain(&reader->yaml) &&
+            lq_str_eq(lq_yaml_text(&reader->yaml), lq_str_of(words[i]))) {
+            *member = (enum lq_auto)i;
+            return LQ_OK;
+        }
+    }
+    return lq_yaml_bad(&reader->yaml, key->section, key->name, "must be false, true or wait");
+}
+
 static enum lq_status read_value(struct reader *reader, const struct key *key)
 {
-    static enum lq_status (*const read[])(struct reader *,
-                                          const struct key *) = { [KIND_TEXT] = read_text,
-                                                                  [KIND_BOOL] = read_bool,
-                                                                  [KIND_NAMES] = read_names,
-                                                                  [KIND_PATTERNS] = read_patterns };
+    static enum lq_status (*const read[])(struct reader *, const struct key *) = {
+        [KIND_TEXT] = read_text,         [KIND_BOOL] = read_bool, [KIND_NAMES] = read_names,
+        [KIND_PATTERNS] = read_patterns, [KIND_AUTO] = read_auto,
+    };
 
     return read[key->kind](reader, key);
 }

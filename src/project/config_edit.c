@@ -36,6 +36,9 @@ void lq_config_add_template(struct lq_buf *text, const char *namespace_, const c
                       "  # Where `lq sync` copies runs to.\n"
                       "  # destination: ~/.lq/projects/\n"
                       "\n"
+                      "  # Sync each run when it is recorded: true (in the background), or wait.\n"
+                      "  # auto: false\n"
+                      "\n"
                       "  # The name to record for this machine, in place of its own.\n"
                       "  # hostname: builder\n");
 }

@@ -39,6 +39,7 @@ struct lq_state {
  * failed       a file that could not be brought to a destination, and why
  * scanned      a folder below logs/ that held nothing which was not at the destination, when that was
  *              its modification time; `with_raw`: raw logs neither
+ * auto_sync    how the last sync of sync.auto to a destination went, by its URL
  */
 static const char *const versions[] = {
     "CREATE TABLE IF NOT EXISTS counter (run_id INTEGER NOT NULL);"
@@ -71,6 +72,9 @@ static const char *const versions[] = {
     " destination_id INTEGER NOT NULL REFERENCES destination (id), folder TEXT NOT NULL,"
     " mtime_ns INTEGER NOT NULL, with_raw INTEGER NOT NULL,"
     " PRIMARY KEY (destination_id, folder)) WITHOUT ROWID;",
+
+    "CREATE TABLE auto_sync ("
+    " destination TEXT PRIMARY KEY, tried_at INTEGER NOT NULL, problem TEXT) WITHOUT ROWID;",
 };
 #define SCHEMA_VERSION ((int64_t)LQ_COUNT(versions))
 
@@ -391,4 +395,53 @@ enum lq_status lq_state_is_synced(struct lq_state *state, const char *path, cons
                       "SELECT 1 FROM synced s JOIN destination d ON d.id = s.destination_id"
                       " WHERE s.path = ?1 AND (d.place = ?2 OR d.url = ?3)",
                       texts, LQ_COUNT(texts), synced, err);
+}
+
+enum lq_status lq_state_knows_destination(struct lq_state *state, const char *place,
+                                          const char *url, bool *known, struct lq_error *err)
+{
+    const char *const texts[] = { place, url };
+
+    return with_texts(state, "SELECT 1 FROM destination WHERE place = ?1 OR url = ?2", texts,
+                      LQ_COUNT(texts), known, err);
+}
+
+enum lq_status lq_state_set_auto(struct lq_state *state, const char *destination, int64_t tried_at,
+                                 const char *problem, struct lq_error *err)
+{
+    LQ_CLEANUP(lq_free) char *time = lq_format("%lld", (long long)tried_at);
+    const char *const texts[] = { destination, time, problem };
+    bool row;
+
+    return with_texts(state,
+                      "INSERT OR REPLACE INTO auto_sync (destination, tried_at, problem)"
+                      " VALUES (?1, CAST(?2 AS INTEGER), ?3)",
+                      texts, LQ_COUNT(texts), &row, err);
+}
+
+enum lq_status lq_state_get_auto(struct lq_state *state, const char *destination, char **problem,
+                                 int64_t *tried_at, struct lq_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    enum lq_status status = LQ_OK;
+    int code = sqlite3_prepare_v2(state->sqlite,
+                                  "SELECT problem, tried_at FROM auto_sync a WHERE destination = ?1"
+                                  " AND NOT EXISTS (SELECT 1 FROM destination d WHERE d.url = ?1"
+                                  " AND d.last_success > a.tried_at)",
+                                  -1, &statement, NULL);
+
+    *problem = NULL;
+    *tried_at = 0;
+    if (code == SQLITE_OK)
+        code = sqlite3_bind_text(statement, 1, destination, -1, SQLITE_STATIC);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(statement);
+    if (code == SQLITE_ROW) {
+        *problem = lq_strdup((const char *)sqlite3_column_text(statement, 0));
+        *tried_at = sqlite3_column_int64(statement, 1);
+    } else if (code != SQLITE_DONE) {
+        status = lq_state_error(state, "read how a sync went", err);
+    }
+    sqlite3_finalize(statement);
+    return status;
 }

@@ -60,6 +60,19 @@ LQ_CHECK enum lq_status lq_state_is_synced(struct lq_state *state, const char *p
                                            const char *place, const char *url, bool *synced,
                                            struct lq_error *err);
 
+/* Whether runs were synced to the place with the real path `place`, or to `url`; either may be NULL. */
+LQ_CHECK enum lq_status lq_state_knows_destination(struct lq_state *state, const char *place,
+                                                   const char *url, bool *known,
+                                                   struct lq_error *err);
+
+/* How the last sync went that sync.auto made: `problem` NULL when all was well. */
+LQ_CHECK enum lq_status lq_state_set_auto(struct lq_state *state, const char *destination,
+                                          int64_t tried_at, const char *problem,
+                                          struct lq_error *err);
+/* The same again, unless another sync went well since; `*problem` is the caller's. */
+LQ_CHECK enum lq_status lq_state_get_auto(struct lq_state *state, const char *destination,
+                                          char **problem, int64_t *tried_at, struct lq_error *err);
+
 /* The connection, for the sync room's own statements on the tables in state.c. Borrowed. */
 sqlite3 *lq_state_sqlite(struct lq_state *state);
 

@@ -99,7 +99,8 @@ static enum lq_status tell(const struct review *review, struct lq_sync_plan *pla
                            struct lq_error *err)
 {
     LQ_CLEANUP(free_failures) struct lq_sync_failure *failures = NULL;
-    LQ_CLEANUP(lq_free) char *last_error = NULL;
+    LQ_CLEANUP(lq_free) char *last_error = NULL, *auto_error = NULL;
+    int64_t when;
     struct lq_error problem = { 0 };
     struct lq_sync_state state = {
         .destination = plan->place.name,
@@ -117,7 +118,9 @@ static enum lq_status tell(const struct review *review, struct lq_sync_plan *pla
         state.n_pending = 0;
     }
     state.failures = failures;
-    state.problem = last_error;
+    /* A sync that could not even be started is remembered by sync.auto alone. */
+    LQ_TRY(lq_state_get_auto(review->store->state, plan->url, &auto_error, &when, err));
+    state.problem = last_error ? last_error : auto_error;
     if (lq_sync_check_place(plan, &problem) != LQ_OK)
         state.problem = problem.message;
     review->on_state(review->ctx, &state);

@@ -99,6 +99,9 @@ static void test_config_refused(void)
           "line 4: capture.redact is no regular expression: missing closing parenthesis" },
         { "capture: {redact: true}\n",
           "line 1: capture.redact must be a list of regular expressions, or off" },
+        { "sync: {auto: yes}\n", "line 1: sync.auto must be false, true or wait" },
+        { "sync: {auto: 'true'}\n", "line 1: sync.auto must be false, true or wait" },
+        { "sync: {auto: [true]}\n", "line 1: sync.auto must be false, true or wait" },
         { "capture:\n  keep_raw: yes\n", "line 2: capture.keep_raw must be true or false" },
         { "capture:\n  keep_raw: 'true'\n", "line 2: capture.keep_raw must be true or false" },
         { "capture:\n  keep_raw: [true]\n", "line 2: capture.keep_raw must be true or false" },
@@ -356,7 +359,8 @@ static void test_template_tells_the_defaults(void)
     for (char *line = text.data; *line; line += strcspn(line, "\n") + 1) {
         const bool setting = strncmp(line, "  # env:", 8) == 0 || strncmp(line, "  #   ", 6) == 0 ||
                              strncmp(line, "  # keep_raw:", 13) == 0 ||
-                             strncmp(line, "  # redact:", 11) == 0;
+                             strncmp(line, "  # redact:", 11) == 0 ||
+                             strncmp(line, "  # auto:", 9) == 0;
 
         lq_buf_adds(&plain, setting ? "    " : "");
         lq_buf_add(&plain, line + (setting ? 4 : 0), strcspn(line, "\n") + 1 - (setting ? 4 : 0));
@@ -368,6 +372,7 @@ static void test_template_tells_the_defaults(void)
     CHECK_STR(defaults.project, "null");
     CHECK(strstr(lq_buf_text(&plain), "\n    env: [CC,") != NULL);
     CHECK(shown.keep_raw == defaults.keep_raw);
+    CHECK(shown.sync_auto == defaults.sync_auto);
     CHECK(shown.redact && defaults.redact && !shown.redact_patterns);
     for (a = shown.capture_env, b = defaults.capture_env; *a && *b; a++, b++)
         CHECK_STR(*a, *b);

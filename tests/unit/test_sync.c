@@ -864,7 +864,7 @@ static void test_older_state(void)
     add_runs(&world, 3);
     CHECK(sync_to(&world, world.dest, NULL, NULL) == LQ_OK);
     CHECK(sqlite3_exec(lq_state_sqlite(world.store->state),
-                       "DROP TABLE failed; DROP TABLE scanned;"
+                       "DROP TABLE failed; DROP TABLE scanned; DROP TABLE auto_sync;"
                        "ALTER TABLE synced DROP COLUMN raw_bytes;"
                        "ALTER TABLE destination DROP COLUMN naming;"
                        "ALTER TABLE destination DROP COLUMN mode;"
@@ -874,7 +874,7 @@ static void test_older_state(void)
                        NULL, NULL, NULL) == SQLITE_OK);
     lq_store_close(&world.store);
     CHECK(lq_store_open(&world.store, &world.project, NULL) == LQ_OK);
-    CHECK_INT(sql_int(&world, "PRAGMA user_version"), 3);
+    CHECK_INT(sql_int(&world, "PRAGMA user_version"), 4);
     CHECK_INT(plan_count(&world, world.dest), 0);
 }
 
