@@ -307,6 +307,17 @@ static enum lq_status check_args(const struct run_args *args, struct lq_error *e
     return LQ_OK;
 }
 
+/* What a recorder does: a report is kept by whoever asked for it. */
+static void redact_unrecorded(const struct lq_cli *cli, struct lq_run *run)
+{
+    LQ_CLEANUP(lq_redactor_free) struct lq_redactor *redactor = NULL;
+    const struct lq_config *config = &cli->project.config;
+
+    if ((!cli->has_project || config->redact) &&
+        lq_redactor_new(&redactor, config->redact_patterns, NULL) == LQ_OK)
+        lq_run_redact(run, redactor);
+}
+
 static enum lq_status run_main(struct lq_cli *cli, const void *argp, struct lq_error *err)
 {
     const struct run_args *args = argp;
@@ -328,6 +339,7 @@ static enum lq_status run_main(struct lq_cli *cli, const void *argp, struct lq_e
         run->source_name = run->source_name ? run->source_name : lq_strdup(job.name);
         run->command = run->command ? run->command : lq_strdup(job.command);
         run->completed_at = run->started_at;
+        redact_unrecorded(cli, run);
     }
     if (wants_report(args) &&
         print_report(cli, args, &recording, status == LQ_OK ? NULL : err->message, &unwritten)) {

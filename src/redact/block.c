@@ -15,7 +15,8 @@
  * last line, when they stand alone. */
 #define RUN_BYTES ((size_t)16)
 /* A log may go on after a BEGIN without a key, or print other lines in between. */
-#define MAX_STRANGE 4
+#define MAX_STRANGE_BEFORE 4
+#define MAX_STRANGE_WITHIN 16
 
 bool lq_block_rule(uint32_t rule)
 {
@@ -103,10 +104,12 @@ static void take_body(struct lq_block *block, struct lq_str line, size_t offset,
     if (run.len >= RUN_BYTES || last) {
         lq_spans_add(spans, start, start + run.len, NAME);
         block->in_body = run.len >= RUN_BYTES;
+        block->has_body = true;
         block->n_strange = 0;
     } else if (!is_blank(line, block->n_words) && !is_header(line)) {
         block->in_body = false;
-        block->open = ++block->n_strange < MAX_STRANGE;
+        block->open =
+            ++block->n_strange < (block->has_body ? MAX_STRANGE_WITHIN : MAX_STRANGE_BEFORE);
     }
 }
 

@@ -9,6 +9,7 @@
 struct lq_block {
     bool open;     /* a block has begun, and its end was not seen */
     bool in_body;  /* the line before was a line of the key */
+    bool has_body; /* some line was one */
     int n_words;   /* before the block's first line: a time, a quote */
     int n_strange; /* lines in a row that do not look like a key's */
 };

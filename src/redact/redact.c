@@ -151,25 +151,27 @@ static enum lq_status pass_spans(struct lq_redactor *redactor, const char *text,
 
 /* ---- one line, or piece of one ---- */
 
-/* Copy a line without its escape sequences, and note where each byte was. */
-static size_t strip(struct lq_redactor *redactor, struct lq_str line)
+/* Copy lines without their escape sequences, and note where each byte was. */
+static size_t strip(struct lq_redactor *redactor, struct lq_str lines)
 {
-    const char *at = line.ptr, *const end = line.ptr + line.len;
+    const char *at = lines.ptr, *const end = lines.ptr + lines.len;
     size_t n = 0;
 
-    if (line.len + 1 > redactor->plain_capacity) {
-        redactor->plain_capacity = line.len + 1;
+    if (lines.len + 1 > redactor->plain_capacity) {
+        redactor->plain_capacity = lines.len + 1;
         redactor->plain = lq_realloc(redactor->plain, redactor->plain_capacity, 1);
         redactor->origin =
             lq_realloc(redactor->origin, redactor->plain_capacity, sizeof *redactor->origin);
     }
     while (at < end) {
-        if (*at == ESC) {
-            at = lq_skip_escape(at, end);
-            continue;
-        }
-        redactor->origin[n] = (uint32_t)(at - line.ptr);
-        redactor->plain[n++] = *at++;
+        const char *escape = memchr(at, ESC, (size_t)(end - at));
+        const size_t len = (size_t)((escape ? escape : end) - at);
+
+        memcpy(redactor->plain + n, at, len);
+        for (size_t i = 0; i < len; i++)
+            redactor->origin[n + i] = (uint32_t)(at - lines.ptr + (ptrdiff_t)i);
+        n += len;
+        at = escape ? lq_skip_escape(escape, end) : end;
     }
     return n;
 }
@@ -252,7 +254,7 @@ static void count_lines(struct lq_redactor *redactor, const char *at, const char
     }
 }
 
-/* A line with its line end, of which hits `first` to `end` of redactor->hits tell. */
+/* A line with its line end, and its hits; NULL: everything has to be tried. */
 static enum lq_status take_line(struct lq_redactor *redactor, const char *line, size_t len,
                                 const struct lq_hits *hits, struct lq_error *err)
 {
@@ -264,7 +266,7 @@ static enum lq_status take_line(struct lq_redactor *redactor, const char *line, 
     return LQ_OK;
 }
 
-/* Lines among which some have escape sequences, or that have to be looked at one by one. */
+/* Lines that have to be looked at one by one. */
 static enum lq_status take_each(struct lq_redactor *redactor, const char *at, const char *end,
                                 struct lq_error *err)
 {
@@ -279,6 +281,21 @@ static enum lq_status take_each(struct lq_redactor *redactor, const char *at, co
     return LQ_OK;
 }
 
+/* Whether lines without a hit may hold a secret that shows without their escape sequences. */
+static bool hides_in_colour(struct lq_redactor *redactor, struct lq_str block)
+{
+    struct lq_str plain = { NULL, 0 };
+
+    if (!memchr(block.ptr, ESC, block.len))
+        return false;
+    if (wants_every_line(redactor))
+        return true;
+    plain.len = strip(redactor, block);
+    plain.ptr = redactor->plain;
+    return !lq_finder_scan(redactor->finder, plain, &redactor->line_hits) ||
+           redactor->line_hits.count > 0;
+}
+
 static enum lq_status take_block(struct lq_redactor *redactor, const char *at, size_t len,
                                  struct lq_error *err)
 {
@@ -286,7 +303,7 @@ static enum lq_status take_block(struct lq_redactor *redactor, const char *at, s
     const struct lq_hits *all = &redactor->hits;
     size_t n = 0;
 
-    if (memchr(at, ESC, len) ||
+    if (hides_in_colour(redactor, (struct lq_str){ at, len }) ||
         !lq_finder_scan(redactor->finder, (struct lq_str){ at, len }, &redactor->hits))
         return take_each(redactor, at, end, err);
     while (at < end) {

@@ -55,6 +55,12 @@ END
     expect_in_stdout ',2,2,'
 }
 
+test_a_run_that_is_not_recorded() {
+    run lq run --json echo --token=hunter2
+    expect_in_stdout '"command": "echo --token=[redacted:option]"'
+    expect_not_in_stdout hunter2
+}
+
 test_lines_keep_their_numbers() {
     new_project
     {
