@@ -77,6 +77,7 @@ enum lq_status lq_store_run_usage(struct lq_store *store, const char *file, cons
     LQ_CLEANUP(lq_free) char *path = NULL, *real = NULL;
     LQ_CLEANUP(lq_close) int logs_fd = -1, raw_fd = -1;
     enum lq_status status;
+    int64_t raw_bytes;
 
     *usage = (struct lq_run_usage){ 0 };
     LQ_TRY(place_of(store, file, &place, err));
@@ -84,12 +85,14 @@ enum lq_status lq_store_run_usage(struct lq_store *store, const char *file, cons
     status = open_folder(store, "raw", &place, &raw_fd, err);
     if (status != LQ_OK && status != LQ_NOT_FOUND)
         return status;
-    usage->size_bytes = size_of(logs_fd, place.name) + size_of(raw_fd, place.log);
+    raw_bytes = size_of(raw_fd, place.log);
+    usage->size_bytes = size_of(logs_fd, place.name) + raw_bytes;
     path = relative_path(&place);
     if (!destination)
         return LQ_OK;
     real = realpath(destination, NULL);
     return lq_state_is_synced(store->state, path, real ? real : destination, destination,
+                              store->project->config.sync_include_raw && raw_bytes > 0,
                               &usage->synced, err);
 }
 

@@ -387,13 +387,15 @@ enum lq_status lq_state_forget_file(struct lq_state *state, const char *path, st
 }
 
 enum lq_status lq_state_is_synced(struct lq_state *state, const char *path, const char *place,
-                                  const char *url, bool *synced, struct lq_error *err)
+                                  const char *url, bool with_raw, bool *synced,
+                                  struct lq_error *err)
 {
-    const char *const texts[] = { path, place, url };
+    const char *const texts[] = { path, place, url, with_raw ? "" : NULL };
 
     return with_texts(state,
                       "SELECT 1 FROM synced s JOIN destination d ON d.id = s.destination_id"
-                      " WHERE s.path = ?1 AND (d.place = ?2 OR d.url = ?3)",
+                      " WHERE s.path = ?1 AND (d.place = ?2 OR d.url = ?3)"
+                      " AND (?4 IS NULL OR s.raw_bytes IS NOT NULL)",
                       texts, LQ_COUNT(texts), synced, err);
 }
 

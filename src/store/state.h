@@ -55,10 +55,10 @@ LQ_CHECK enum lq_status lq_state_forget_file(struct lq_state *state, const char 
                                              struct lq_error *err);
 
 /* Whether the file at `path` is at the destination known by the real path `place` or, where that is
- * not known (it is not mounted), by `url`. */
+ * not known (it is not mounted), by `url`; and, `with_raw`, its raw log too. */
 LQ_CHECK enum lq_status lq_state_is_synced(struct lq_state *state, const char *path,
-                                           const char *place, const char *url, bool *synced,
-                                           struct lq_error *err);
+                                           const char *place, const char *url, bool with_raw,
+                                           bool *synced, struct lq_error *err);
 
 /* Whether runs were synced to the place with the real path `place`, or to `url`; either may be NULL. */
 LQ_CHECK enum lq_status lq_state_knows_destination(struct lq_state *state, const char *place,

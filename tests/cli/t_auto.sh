@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # sync.auto: runs come to the store by themselves.
+# shellcheck disable=SC2154 # s3.sh sets the server's variables
 . "$(dirname -- "$0")/lib.sh"
+. "$(dirname -- "$0")/s3.sh"
 
 # configure AUTO [MORE]
 configure() { printf 'project: {namespace: n, project: p}\nsync: {auto: %s%s}\n' "$1" "${2:+, $2}" >.lq/config.yaml; }
@@ -196,6 +198,38 @@ test_worker_stands_alone() {
     grep -qE 'close_range\(3, ' "$HOME/trace" || fail 'inherits descriptors'
     grep -qE 'chdir\("/"\)' "$HOME/trace" || fail 'holds a folder'
     grep -qE 'open(at)?\((AT_FDCWD, )?"/dev/null", O_RDONLY' "$HOME/trace" || fail 'has an input'
+}
+
+test_s3_in_the_background() {
+    start_s3
+    new_project
+    configure true 'destination: s3://bucket/lq/'
+    lq run -q true 2>/dev/null
+    [[ ! -e .lq/sync.log ]] || fail 'logs went where config.yaml says'
+    lq sync 2>/dev/null
+    lq run -q true 2>/dev/null
+    until [[ -s .lq/sync.log ]]; do sleep 0.05; done
+    flock .lq/sync.lock true
+    grep -q "synced 1 run (.*) to 's3://bucket/lq'$" .lq/sync.log || fail "$(cat .lq/sync.log)"
+    [[ $(find "$s3_objects" -name '*.parquet' | wc -l) == 2 ]] || fail 'not there'
+    ! grep -raq rootsecret .lq || fail 'a secret in a file'
+    # A server that is gone is no failure of the run.
+    kill "$pid_gw"
+    run lq run -q true
+    expect_rc 0
+}
+
+test_prune_waits_for_raw_logs() {
+    new_project
+    configure false "destination: $HOME/$store"
+    lq run -q true 2>/dev/null
+    lq sync 2>/dev/null
+    configure false "destination: $HOME/$store, include_raw: true"
+    run lq prune --keep-last 0
+    expect_in_stderr 'lq: keeping 1 run that is not yet at '
+    lq sync 2>/dev/null
+    run lq prune --keep-last 0
+    expect_in_stderr 'lq: removed 1 run ('
 }
 
 test_modes_and_raw_logs() {

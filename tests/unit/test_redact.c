@@ -222,6 +222,40 @@ static void test_no_secrets(void)
 
 /* ---- the first pass ---- */
 
+/* Each is one word. */
+#define L120 L40 L40 L40
+#define GITHUB                                                                                     \
+    "gho"                                                                                          \
+    "_" L36
+#define GITHUB_PAT                                                                                 \
+    "github"                                                                                       \
+    "_pat_" L36
+#define GITLAB                                                                                     \
+    "glpat"                                                                                        \
+    "-" L20
+#define SLACK                                                                                      \
+    "xoxb"                                                                                         \
+    "-" L20
+#define SLACK_2 "xoxe.xoxp-1-" L20
+#define AWS                                                                                        \
+    "AKIA"                                                                                         \
+    "IOSFODNN7EXAMPLE"
+#define GOOGLE "AIza" L20 L10 "abcde"
+#define GOOGLE_2                                                                                   \
+    "ya29"                                                                                         \
+    "." L36
+#define NPM                                                                                        \
+    "npm"                                                                                          \
+    "_" L36
+#define PYPI                                                                                       \
+    "pypi"                                                                                         \
+    "-AgE" L36
+#define JWT "eyJ" L10 ".eyJ" L10 "." L36
+#define JWE "eyJ" L36 ".." L36 "." L36 "." L36
+#define STRIPE                                                                                     \
+    "sk"                                                                                           \
+    "_live_" L36
+
 /* Words of lines that may hold a secret, or nearly. */
 static const char *const words[] = {
     "password",
@@ -286,36 +320,27 @@ static const char *const words[] = {
     "]",
     "}",
     ">",
-    "gho"
-    "_" L36,
-    "github"
-    "_pat_" L36,
-    "glpat"
-    "-" L20,
-    "xoxb"
-    "-" L20,
-    "xoxe.xoxp-1-" L20,
-    "AKIA"
-    "IOSFODNN7EXAMPLE",
+    GITHUB,
+    GITHUB_PAT,
+    GITLAB,
+    SLACK,
+    SLACK_2,
+    AWS,
     L40,
-    L40 L40 L40,
-    "AIza" L20 L10 "abcde",
-    "ya29"
-    "." L36,
-    "npm"
-    "_" L36,
-    "pypi"
-    "-AgE" L36,
-    "eyJ" L10 ".eyJ" L10 "." L36,
-    "eyJ" L36 ".." L36 "." L36 "." L36,
+    L120,
+    GOOGLE,
+    GOOGLE_2,
+    NPM,
+    PYPI,
+    JWT,
+    JWE,
     "hooks.slack.com/services/",
     "discord.com/api/webhooks/12345/",
     L36,
     "hunter2",
     "a!b",
     "$x",
-    "sk"
-    "_live_" L36,
+    STRIPE,
     "AccountKey",
     "sig",
     "X-Amz-Signature",
