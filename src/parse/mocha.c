@@ -108,7 +108,8 @@ static bool take_tree_line(struct lq_parser *parser, struct mocha *mocha, struct
     const size_t indent = lq_indent(line.text);
     enum lq_test_status status;
 
-    if (lq_parser_try(parser, "^ +(✔|✓|√|-|\\d+\\)) (.*?)(?: \\(\\d+m?s\\))?$", line.text)) {
+    if (lq_parser_try(parser, "^ +(✔|✓|√|-|\\d+\\)) (.*?)(?: \\(\\d+m?s\\)|: \\d+m?s)?$",
+                      line.text)) {
         const struct lq_str mark = lq_parser_group(parser, 1);
 
         status = mark.ptr[0] == '-'                         ? LQ_TEST_SKIP
@@ -184,44 +185,43 @@ static bool match(struct lq_parser *parser, const struct lq_rule *rule, struct l
 
 /* ---- the sections ---- */
 
-static struct lq_str trim_colon(struct lq_str text, bool *colon)
-{
-    *colon = text.len && text.ptr[text.len - 1] == ':';
-    text.len -= *colon;
-    return text;
-}
+/* "  1) queue", "       keeps order:": the title goes on as long as lines are indented so; a colon
+ * ends it. */
+#define TITLE_INDENT 7
 
 static void begin_section(struct lq_parser *parser, struct mocha *mocha, struct lq_line line)
 {
-    struct lq_str title = lq_parser_group(parser, 1);
+    const struct lq_str title = lq_parser_group(parser, 1);
 
     lq_report_begin(&mocha->report, line);
-    title = trim_colon(title, &mocha->titled);
     lq_report_set(&mocha->report.name, title);
-    mocha->framed = false;
+    mocha->titled = mocha->framed = false;
 }
 
-/* "  1) queue", "       keeps order:": the title goes on until a colon. */
-static void take_title(struct mocha *mocha, struct lq_line line)
+/* Whether the line is a part of the title. */
+static bool take_title(struct mocha *mocha, struct lq_line line)
 {
     const size_t indent = lq_indent(line.text);
-    struct lq_str title = { line.text.ptr + indent, line.text.len - indent };
+    struct lq_clip *name = &mocha->report.name;
 
-    title = trim_colon(title, &mocha->titled);
-    if (!title.len)
-        mocha->titled = true;
-    lq_clip_add(&mocha->report.name, LQ_STR(" "));
-    lq_clip_add(&mocha->report.name, title);
+    if (indent >= TITLE_INDENT && indent < line.text.len) {
+        lq_clip_add(name, LQ_STR(" "));
+        lq_clip_add(name, (struct lq_str){ line.text.ptr + indent, line.text.len - indent });
+        return true;
+    }
+    mocha->titled = true;
+    name->len -= name->len && name->data[name->len - 1] == ':';
+    return false;
 }
 
 static void take_section_line(struct lq_parser *parser, struct mocha *mocha, struct lq_line line)
 {
     lq_report_add(&mocha->report, line);
-    if (!mocha->titled) {
-        take_title(mocha, line);
-    } else if (lq_parser_try(parser,
-                             "^ +at (?:.* )?\\(?((?:[A-Za-z]:|file://)?[^():]+):(\\d+):(\\d+)\\)?$",
-                             line.text)) {
+    if (!mocha->titled && take_title(mocha, line))
+        return;
+    if (lq_parser_try(parser,
+                      "^ +at (?:.* )?\\(?((?:[A-Za-z]:|file://)?[^():]+):(\\d+):(\\d+)\\)?$",
+                      line.text)) {
         const struct lq_str path = lq_parser_group(parser, 1);
 
         mocha->framed = true;
@@ -237,8 +237,7 @@ static void take_section_line(struct lq_parser *parser, struct mocha *mocha, str
 
 static bool take_failures(struct lq_parser *parser, struct mocha *mocha, struct lq_line line)
 {
-    if ((!mocha->report.open || mocha->titled) &&
-        lq_parser_try(parser, "^  \\d+\\) (\\S.*)$", line.text)) {
+    if (lq_parser_try(parser, "^  \\d+\\) (\\S.*)$", line.text)) {
         end_section(parser, mocha);
         lq_parser_try(parser, "^  \\d+\\) (\\S.*)$", line.text);
         begin_section(parser, mocha, line);

@@ -15,7 +15,7 @@
 /* Groups that earlier lines of a multi-line pattern gave, kept for the next. */
 #define KEPT_BYTES 8192
 /* Patterns of several lines that may begin with the same line. */
-#define MAX_SEQUENCES 4
+#define MAX_SEQUENCES 16
 /* A CI system's prefix, then a tool's: no real line has more. */
 #define MAX_PREFIXES 3
 
@@ -63,6 +63,9 @@ struct lq_parser {
     struct draft draft;
     struct sequence sequences[MAX_SEQUENCES]; /* begun with the same line */
     size_t n_sequences;
+    const struct lq_rule
+        *instead;         /* what the sequences' first line is when none goes on, or NULL */
+    struct lq_clip first; /* that line */
     const struct lq_family *active;
     struct slot slots[LQ_N_SLOTS];
     struct lq_ledger *ledger;
@@ -409,6 +412,7 @@ static void begin_sequence(struct lq_parser *parser, const struct lq_rule *rule,
     struct sequence *sequence;
 
     if (!parser->n_sequences) {
+        parser->instead = NULL;
         lq_clip_clear(&parser->draft.raw);
         add_raw(&parser->draft, line.text);
     }
@@ -466,6 +470,17 @@ static bool take_match(struct lq_parser *parser, const struct lq_rule *rule, str
     return true;
 }
 
+/* No sequence went on: its first line is what a pattern of one line says. */
+static void open_instead(struct lq_parser *parser)
+{
+    const struct lq_rule *rule = parser->instead;
+    const struct lq_line line = { lq_clip_text(&parser->first), parser->sequences[0].first_line };
+
+    parser->instead = NULL;
+    if (rule && lq_matches_try(parser->matches, rule->regexp, line.text))
+        open_event(parser, rule, line);
+}
+
 /* Whether the line goes on with one of the multi-line patterns that earlier lines began: with it
  * alone it goes on from here. */
 static bool take_sequence(struct lq_parser *parser, struct lq_line line)
@@ -479,8 +494,11 @@ static bool take_sequence(struct lq_parser *parser, struct lq_line line)
     for (i = 0; i < n; i++)
         if (lq_matches_try(parser->matches, parser->sequences[i].rule->regexp, line.text))
             break;
-    if (i == n)
+    if (i == n) {
+        open_instead(parser);
         return false;
+    }
+    parser->instead = NULL;
     rule = parser->sequences[i].rule;
     if (i > 0) {
         *sequence = parser->sequences[i];
@@ -628,8 +646,18 @@ static bool wants_every_line(const struct lq_parser *parser)
     return parser->active || parser->draft.open || parser->n_sequences;
 }
 
+static void keep_instead(struct lq_parser *parser, const struct lq_rule *rule, struct lq_line line)
+{
+    if (parser->instead)
+        return;
+    parser->instead = rule;
+    lq_clip_clear(&parser->first);
+    lq_clip_add(&parser->first, line.text);
+}
+
 /* Rules are in order of preference; a line has few hits, so the next lowest is searched. Once a
- * pattern of several lines has begun, others of that kind may begin with the same line. */
+ * pattern of several lines has begun, others of that kind may begin with the same line; the next
+ * line tells which it was, or that it was none. */
 static bool take_rules(struct lq_parser *parser, struct lq_line line, const struct lq_hit *hits,
                        size_t n_hits)
 {
@@ -644,11 +672,15 @@ static bool take_rules(struct lq_parser *parser, struct lq_line line, const stru
         if (next == UINT32_MAX)
             return parser->n_sequences > 0;
         last = next;
-        if (!lq_rules[next].prefix && wanted(parser, &lq_rules[next]) &&
-            !(parser->n_sequences && lq_rules[next].last) &&
-            lq_matches_try(parser->matches, lq_rules[next].regexp, line.text) &&
-            take_match(parser, &lq_rules[next], line) && !parser->n_sequences)
+        if (lq_rules[next].prefix || !wanted(parser, &lq_rules[next]) ||
+            !lq_matches_try(parser->matches, lq_rules[next].regexp, line.text))
+            continue;
+        if (parser->n_sequences && lq_rules[next].last) {
+            if (!lq_rules[next].matcher->family || !lq_rules[next].matcher->family->match)
+                keep_instead(parser, &lq_rules[next], line);
+        } else if (take_match(parser, &lq_rules[next], line) && !parser->n_sequences) {
             return true;
+        }
     }
 }
 
@@ -668,10 +700,29 @@ static bool take_habit(struct lq_parser *parser, struct lq_line line, bool *take
     return true;
 }
 
-static bool take_weak(struct lq_parser *parser, struct lq_line line, size_t len)
+static bool any_rule(struct lq_parser *parser, struct lq_line line, const struct lq_hit *hits,
+                     size_t n_hits)
 {
+    for (size_t i = 0; i < n_hits; i++)
+        if (!lq_rules[hits[i].rule].prefix && wanted(parser, &lq_rules[hits[i].rule]) &&
+            lq_matches_try(parser->matches, lq_rules[hits[i].rule].regexp, line.text))
+            return true;
+    return false;
+}
+
+/* Read the line without the weak prefix, when that means something. What only may be the beginning
+ * of something does not count against a meaning of the whole line. */
+static bool take_weak(struct lq_parser *parser, struct lq_line line, const struct lq_hit *hits,
+                      size_t n_hits)
+{
+    const size_t len = prefix_of(parser, line.text, hits, n_hits, true);
+
     if (!len || !take_rest(parser, line, len))
         return false;
+    if (parser->n_sequences && any_rule(parser, line, hits, n_hits)) {
+        parser->n_sequences = 0;
+        return false;
+    }
     parser->habit_len = 0;
     if (!parser->n_prefixes && len <= sizeof parser->habit) {
         memcpy(parser->habit, line.text.ptr, len);
@@ -699,8 +750,7 @@ static bool take_line(struct lq_parser *parser, struct lq_line line, const struc
         return true;
     }
     /* The rest first: a path may hold anything that a prefix looks like. */
-    return take_weak(parser, line, prefix_of(parser, line.text, hits, n_hits, true)) ||
-           take_rules(parser, line, hits, n_hits);
+    return take_weak(parser, line, hits, n_hits) || take_rules(parser, line, hits, n_hits);
 }
 
 /* ---- lines and blocks ---- */
@@ -903,8 +953,10 @@ void lq_parser_finish(struct lq_parser *parser)
         parser->block_len = 0;
         parser->overlong = false;
     }
-    close_draft(parser);
+    if (parser->n_sequences)
+        open_instead(parser);
     parser->n_sequences = 0;
+    close_draft(parser);
     for (size_t i = 0; i < LQ_COUNT(families); i++)
         families[i]->finish(parser);
     close_draft(parser);
@@ -942,6 +994,7 @@ enum lq_status lq_parser_new(struct lq_parser **out, const char *format, lq_even
     parser->block = lq_realloc(NULL, 2 * BLOCK_BYTES + 1, 1);
     lq_clip_reserve(&parser->draft.raw, LQ_RAW_TEXT_MAX_BYTES);
     lq_clip_reserve(&parser->draft.message, LQ_MESSAGE_MAX_BYTES);
+    parser->first.max = LQ_LINE_MAX_BYTES;
     *out = parser;
     return LQ_OK;
 }
@@ -969,5 +1022,6 @@ void lq_parser_free(struct lq_parser **out)
     free(parser->block);
     lq_clip_release(&parser->draft.raw);
     lq_clip_release(&parser->draft.message);
+    lq_clip_release(&parser->first);
     lq_free(out);
 }
