@@ -51,11 +51,14 @@ static size_t quoted(struct lq_str text)
     if (text.len > WORD_MAX_BYTES)
         text.len = WORD_MAX_BYTES;
     for (size_t i = 0; i < LQ_COUNT(quotes); i++) {
-        const size_t open = strlen(quotes[i].open), close = strlen(quotes[i].close);
+        size_t open, close;
         const char *at;
 
-        if (text.len <= open || text.ptr[0] != quotes[i].open[0] ||
-            memcmp(text.ptr, quotes[i].open, open) != 0)
+        if (!text.len || text.ptr[0] != quotes[i].open[0])
+            continue;
+        open = strlen(quotes[i].open);
+        close = strlen(quotes[i].close);
+        if (text.len <= open || memcmp(text.ptr, quotes[i].open, open) != 0)
             continue;
         at = memmem(text.ptr + open, text.len - open, quotes[i].close, close);
         if (at && (best == 0 || (size_t)(at - text.ptr) + close < best))

@@ -700,18 +700,8 @@ static bool take_habit(struct lq_parser *parser, struct lq_line line, bool *take
     return true;
 }
 
-static bool any_rule(struct lq_parser *parser, struct lq_line line, const struct lq_hit *hits,
-                     size_t n_hits)
-{
-    for (size_t i = 0; i < n_hits; i++)
-        if (!lq_rules[hits[i].rule].prefix && wanted(parser, &lq_rules[hits[i].rule]) &&
-            lq_matches_try(parser->matches, lq_rules[hits[i].rule].regexp, line.text))
-            return true;
-    return false;
-}
-
-/* Read the line without the weak prefix, when that means something. What only may be the beginning
- * of something does not count against a meaning of the whole line. */
+/* Read the line without its weak prefix. When the rest may begin something, so may the whole: the
+ * next line tells. */
 static bool take_weak(struct lq_parser *parser, struct lq_line line, const struct lq_hit *hits,
                       size_t n_hits)
 {
@@ -719,16 +709,12 @@ static bool take_weak(struct lq_parser *parser, struct lq_line line, const struc
 
     if (!len || !take_rest(parser, line, len))
         return false;
-    if (parser->n_sequences && any_rule(parser, line, hits, n_hits)) {
-        parser->n_sequences = 0;
-        return false;
-    }
     parser->habit_len = 0;
     if (!parser->n_prefixes && len <= sizeof parser->habit) {
         memcpy(parser->habit, line.text.ptr, len);
         parser->habit_len = len;
     }
-    return true;
+    return !parser->n_sequences;
 }
 
 /* Whether it meant something. */
