@@ -159,7 +159,7 @@ static const char list_sql[] =
     "starts_with(function_name, 'lq_') AND $1::VARCHAR IS NULL "
     "ORDER BY kind DESC, name";
 static const char describe_sql[] =
-    "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = $1::VARCHAR "
+    "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = lower($1::VARCHAR) "
     "ORDER BY column_index";
 
 static enum lq_status list_names(struct shell *shell, const char *word, struct lq_error *err)
@@ -351,15 +351,17 @@ static size_t complete(void *ctx, struct lq_str line, struct lq_candidate **cand
     struct shell *shell = ctx;
     LQ_CLEANUP(lq_buf_release) struct lq_buf text = LQ_BUF_INIT;
     struct candidates found = { 0 };
+    const bool command = shell->pending.len == 0 && line.len > 0 && strchr(".\\", line.ptr[0]);
     size_t start = line.len;
 
     while (start > 0 && (isalnum((unsigned char)line.ptr[start - 1]) || line.ptr[start - 1] == '_'))
         start--;
-    if (shell->pending.len == 0 && lq_str_starts(line, LQ_STR("."))) {
+    if (command && start < 2) {
         complete_command(line, &found);
     } else {
-        lq_buf_add(&text, lq_buf_text(&shell->pending), shell->pending.len);
-        lq_buf_add(&text, line.ptr, line.len);
+        /* What a command takes is a view. */
+        lq_buf_adds(&text, command ? "FROM " : lq_buf_text(&shell->pending));
+        lq_buf_add(&text, line.ptr + (command ? start : 0), line.len - (command ? start : 0));
         if (complete_statement(shell, lq_buf_text(&text),
                                lq_buf_text(&text) + text.len - (line.len - start), &found) != LQ_OK)
             found.count = 0;

@@ -185,7 +185,10 @@ send SELECT lq_s\t\t
 see lq_short_fp
 send \x03
 see lq>
-send .sc\tlq_runs\r
+send .sc\tLQ_Runs\r
+see column_name,data_type
+see lq>
+send .schema lq_sou\t\r
 see column_name,data_type
 see lq>
 send sel\t7 AS seven;\r
