@@ -40,6 +40,7 @@ struct lq_cli {
         *query; /* that the command opened, kept open: the end of the process is quicker */
     struct lq_queries
         *queries;   /* of a server, which runs many commands: open queries; NULL: none */
+    bool unsafe;    /* SQL of the user's may write */
     bool closed;    /* with `queries`: SQL must reach nothing but the runs, see lq_scope */
     bool at_prompt; /* of lq shell: an answer without rows is said to be one */
     int exit_code;  /* of a command that sets it itself (lq run); -1: by status */

@@ -23,10 +23,13 @@ static const struct lq_opt query_opts[] = {
 };
 
 struct sql_args {
+    bool unsafe;
     const char *sql;
 };
 
 static const struct lq_opt sql_opts[] = {
+    LQ_OPT(struct sql_args, unsafe, 0, "unsafe", NULL,
+           "also statements that write, such as COPY: it is your own SQL"),
     LQ_ARG(struct sql_args, sql, "SQL", "a query over lq_events and lq_runs"),
     LQ_OPT_END,
 };
@@ -66,6 +69,9 @@ static enum lq_status sql_main(struct lq_cli *cli, const void *argp, struct lq_e
 
     if (!args->sql)
         return lq_error_set(err, LQ_USAGE, "lq sql needs a query");
+    if (args->unsafe && cli->queries)
+        return lq_error_set(err, LQ_USAGE, "--unsafe is not for a server");
+    cli->unsafe = args->unsafe;
     LQ_TRY(lq_cli_open_query(cli, &query, &empty, err));
     return lq_cli_print_sql(cli, query, args->sql, NULL, 0, err);
 }

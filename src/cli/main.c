@@ -297,7 +297,7 @@ enum lq_status lq_cli_print_query(struct lq_cli *cli, struct lq_query *query, co
 enum lq_status lq_cli_print_sql(struct lq_cli *cli, struct lq_query *query, const char *sql,
                                 const char *const *flexible, int64_t limit, struct lq_error *err)
 {
-    return print_rows(cli, query, true, sql, NULL, 0, flexible, limit, err);
+    return print_rows(cli, query, !cli->unsafe, sql, NULL, 0, flexible, limit, err);
 }
 
 enum lq_status lq_cli_read_limit(const char *text, enum lq_out_format format, int64_t table_rows,

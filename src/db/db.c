@@ -344,19 +344,31 @@ static enum lq_status fetch(struct lq_rows *rows, struct lq_error *err)
     return LQ_OK;
 }
 
+/* Functions that do something though they stand in a query: write logs or profiles to a file, write the
+ * database; and those that run SQL given as text, in which such a function could hide. */
+#define DOING                                                                                      \
+    "'checkpoint', 'force_checkpoint', 'enable_logging', 'disable_logging', 'enable_profiling', "  \
+    "'disable_profiling', 'enable_peg_parser', 'disable_peg_parser', 'truncate_duckdb_logs', "     \
+    "'write_log', 'query', 'json_execute_serialized_sql'"
+
 /* What the engine's parser thinks of `sql`, which is not executed and not even prepared: NULL for
- * queries alone, else why not. The caller's. */
-static enum lq_status parse_error(struct lq_db *db, const char *sql, char **kind,
+ * queries alone, else why not; and a function in it that does something, NULL when there is none. The
+ * caller's. */
+static enum lq_status parse_error(struct lq_db *db, const char *sql, char **kind, char **function,
                                   struct lq_error *err)
 {
+    static const char parse[] =
+        "SELECT tree ->> 'error_type', list_filter(json_extract_string(tree, "
+        "'$..function_name')::VARCHAR[], lambda name: lower(name) IN (" DOING "))[1] "
+        "FROM (SELECT json_serialize_sql($1::VARCHAR) AS tree)";
     const struct lq_value text = lq_value_text(sql);
     LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
     bool more;
 
-    LQ_TRY(lq_db_query(db, LQ_DB_ANY, "SELECT json_serialize_sql($1::VARCHAR) ->> 'error_type'",
-                       &text, 1, &rows, err));
+    LQ_TRY(lq_db_query(db, LQ_DB_ANY, parse, &text, 1, &rows, err));
     LQ_TRY(lq_rows_next(rows, &more, err));
     *kind = lq_rows_get_text(rows, 0);
+    *function = lq_rows_get_text(rows, 1);
     return LQ_OK;
 }
 
@@ -391,15 +403,18 @@ static const char *explained(const char *sql)
  */
 static enum lq_status check_is_query(struct lq_db *db, const char *sql, struct lq_error *err)
 {
-    LQ_CLEANUP(lq_free) char *kind = NULL, *rest_kind = NULL;
+    LQ_CLEANUP(lq_free) char *kind = NULL, *rest_kind = NULL, *function = NULL, *inner = NULL;
     const char *rest = explained(sql);
 
-    LQ_TRY(parse_error(db, sql, &kind, err));
-    if (!kind || strcmp(kind, "parser") == 0)
+    LQ_TRY(parse_error(db, sql, &kind, &function, err));
+    if (kind && strcmp(kind, "parser") == 0)
         return LQ_OK;
-    if (rest)
-        LQ_TRY(parse_error(db, rest, &rest_kind, err));
-    if (!rest || rest_kind)
+    if (kind && rest)
+        LQ_TRY(parse_error(db, rest, &rest_kind, &inner, err));
+    if (function || inner)
+        return lq_error_set(err, LQ_BAD_INPUT, "only queries are allowed, without %s()",
+                            function ? function : inner);
+    if (kind && (!rest || rest_kind))
         return lq_error_set(err, LQ_BAD_INPUT,
                             "only queries are allowed: SELECT, FROM, WITH, "
                             "DESCRIBE, EXPLAIN");

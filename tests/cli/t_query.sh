@@ -262,7 +262,11 @@ test_sql_only_reads() {
     before=$(find . -type f ! -name 'state.db*' -exec sha256sum {} + | sort)
     for sql in "DROP VIEW lq_events" "COPY (SELECT 1) TO 'x.csv'" "ATTACH 'x.db'" "SET threads = 2" \
         "CREATE TABLE t AS SELECT 1" "INSTALL httpfs" "SELECT 1; DROP VIEW lq_events" \
-        "DELETE FROM lq_run_rows" "EXPORT DATABASE 'x'" "PRAGMA version; COPY lq_runs TO 'x'"; do
+        "DELETE FROM lq_run_rows" "EXPORT DATABASE 'x'" "PRAGMA version; COPY lq_runs TO 'x'" \
+        "SELECT * FROM enable_logging(storage = 'file', storage_path = 'logs')" \
+        "EXPLAIN ANALYZE SELECT * FROM enable_profiling(format = 'json', save_location = 'x.json')" \
+        "WITH c AS (FROM Force_Checkpoint()) FROM c" "SELECT (SELECT write_log('x'))" \
+        "FROM query('SELECT * FROM checkpoint()')"; do
         run lq sql "$sql"
         expect_rc 1
         expect_stdout </dev/null
@@ -276,6 +280,21 @@ test_sql_only_reads() {
     run lq sql "SELECT no_such_column FROM lq_runs"
     expect_rc 1
     expect_in_stderr 'lq: Binder Error'
+}
+
+test_unsafe_sql_may_write() {
+    three_runs
+    run lq sql --unsafe "COPY (SELECT ref FROM lq_runs ORDER BY ref) TO 'x.csv'"
+    expect_rc 0
+    expect_file x.csv <<'END'
+ref
+1
+2
+3
+END
+    run lq sql "COPY (SELECT 1) TO 'y.csv'"
+    expect_rc 1
+    [[ ! -e y.csv ]] || fail "written"
 }
 
 test_macros() {
