@@ -21,8 +21,12 @@
 #include "db/db.h"
 #include "query/files.h"
 
-/* So many files that are not indexed are read directly; more are taken in first. */
+/* So many files need no index; more get one. */
 #define LQ_INDEX_DIRECT_FILES 64
+
+/* So many that are new since are read directly, which takes 1.5 ms each and every time; more are taken in
+ * first. */
+#define LQ_INDEX_NEW_FILES 16
 
 /* An index that a scope may use. */
 struct lq_index {

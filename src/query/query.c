@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 /* From this many files on a second thread pays for itself. */
-#define FILES_PER_THREAD 32
+#define FILES_PER_THREAD 64
 
 /* ---- damaged files ---- */
 
@@ -260,7 +260,7 @@ static bool needs_update(const struct lq_query *query, const struct lq_index *in
         return false;
     if (query->scope.index != LQ_INDEX_AUTO)
         return !index->is_whole;
-    if (n_direct > LQ_INDEX_DIRECT_FILES)
+    if (n_direct > (index->attached ? LQ_INDEX_NEW_FILES : LQ_INDEX_DIRECT_FILES))
         return true;
     return index->attached && !index->is_whole && lists_everything(&query->scope) &&
            (n_direct == 0 || index->n_gone > LQ_INDEX_DIRECT_FILES);

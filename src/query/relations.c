@@ -99,14 +99,42 @@ static size_t count_all_direct(const struct lq_query *query)
     return lq_relations_count_direct(query, false) + lq_relations_count_direct(query, true);
 }
 
+/* So much is read into memory at once; of more, events are read again by each question. */
+#define READ_AT_ONCE_BYTES (INT64_C(4) << 20)
+
+static bool read_at_once(const struct lq_query *query)
+{
+    int64_t size_bytes = 0;
+
+    for (size_t i = 0; i < query->files.count; i++)
+        size_bytes += query->files.files[i].indexed ? 0 : query->files.files[i].size_bytes;
+    return query->scope.resident || size_bytes <= READ_AT_ONCE_BYTES;
+}
+
+/* Append what their rows are read from. */
+static void add_direct_rows(struct lq_buf *sql, const struct lq_query *query, bool any)
+{
+    if (read_at_once(query))
+        lq_buf_adds(sql, "FROM lq_direct_rows");
+    else
+        lq_columns_add_select(sql, any);
+}
+
 /* Read their runs, each as often as it lies there. */
 static enum lq_status load_direct_runs(struct lq_query *query, struct lq_error *err)
 {
     LQ_CLEANUP(lq_buf_release) struct lq_buf sql = LQ_BUF_INIT;
+    const bool any = count_all_direct(query) > 0;
 
-    lq_buf_adds(&sql, "CREATE OR REPLACE TEMP TABLE lq_direct AS "
+    /* Without prefetching, each column of each file is read for itself. */
+    lq_buf_adds(&sql, "SET prefetch_all_parquet_files = true;"
+                      "CREATE OR REPLACE TEMP TABLE lq_direct AS "
                       "SELECT path, in_store FROM lq_file_rows() WHERE NOT indexed;"
-                      "SET VARIABLE lq_paths = (SELECT list(path ORDER BY path) FROM lq_direct)");
+                      "SET VARIABLE lq_paths = (SELECT list(path ORDER BY path) FROM lq_direct);");
+    if (read_at_once(query)) {
+        lq_buf_adds(&sql, "CREATE OR REPLACE TEMP TABLE lq_direct_rows AS ");
+        lq_columns_add_select(&sql, any);
+    }
     LQ_TRY(lq_db_script(query->db, lq_buf_text(&sql), err));
     lq_buf_clear(&sql);
     lq_buf_addf(&sql,
@@ -114,7 +142,7 @@ static enum lq_status load_direct_runs(struct lq_query *query, struct lq_error *
                 "SELECT %s AS ref, row_number() OVER () + %lld AS run_key, r.*, "
                 "if(d.in_store, 'store', 'local') AS place FROM (SELECT * FROM (",
                 query->global_refs ? LQ_SQL_GLOBAL_REF : "run_id::VARCHAR", (long long)DIRECT_KEYS);
-    lq_columns_add_select(&sql, count_all_direct(query) > 0);
+    add_direct_rows(&sql, query, any);
     lq_buf_adds(&sql, ") WHERE event_id IS NULL AND (run_uid IS NOT NULL OR run_id IS NOT NULL)");
     add_filters(&sql, query);
     lq_buf_adds(&sql, ") r JOIN lq_direct d ON d.path = r.file");
@@ -144,7 +172,7 @@ static void add_direct_events(struct lq_buf *sql, const struct lq_query *query)
     lq_buf_adds(sql, "SELECT r.run_key, ");
     lq_columns_add_event_names(sql, "e.");
     lq_buf_adds(sql, " FROM (");
-    lq_columns_add_select(sql, query->n_direct_runs > 0);
+    add_direct_rows(sql, query, query->n_direct_runs > 0);
     lq_buf_adds(sql, ") e JOIN lq_direct_runs r ON r.file = e.file AND "
                      "r.run_uid IS NOT DISTINCT FROM e.run_uid WHERE e.event_id IS NOT NULL");
 }
@@ -283,11 +311,6 @@ static enum lq_status add_event_rows(struct lq_query *query, struct lq_error *er
     const char *before = "";
     const bool any = query->n_direct_runs > 0;
 
-    if (any && query->scope.resident) {
-        lq_buf_adds(&sql, "CREATE OR REPLACE TEMP TABLE lq_direct_events AS ");
-        add_direct_events(&sql, query);
-        lq_buf_adds(&sql, ";");
-    }
     lq_buf_adds(&sql, "CREATE OR REPLACE TEMP VIEW lq_event_rows AS ");
     for (size_t i = 0; i < LQ_COUNT(query->indexes); i++) {
         const struct lq_index *index = &query->indexes[i];
@@ -303,10 +326,7 @@ static enum lq_status add_event_rows(struct lq_query *query, struct lq_error *er
     }
     if (any || !*before) {
         lq_buf_adds(&sql, before);
-        if (any && query->scope.resident)
-            lq_buf_adds(&sql, "FROM lq_direct_events");
-        else
-            add_direct_events(&sql, query);
+        add_direct_events(&sql, query);
     }
     return lq_db_script(query->db, lq_buf_text(&sql), err);
 }
