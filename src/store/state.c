@@ -216,6 +216,13 @@ static bool is_sound(struct lq_state *state)
            n_problems == 0 && n_bad_counters == 0;
 }
 
+void lq_state_checkpoint(struct lq_state *state)
+{
+    sqlite3_busy_timeout(state->sqlite, 0);
+    sqlite3_wal_checkpoint_v2(state->sqlite, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    sqlite3_busy_timeout(state->sqlite, BUSY_TIMEOUT_MS);
+}
+
 enum lq_status lq_state_set_aside(struct lq_state *state, struct lq_error *err)
 {
     static const char *const suffixes[] = { "", "-wal", "-shm" };

@@ -73,6 +73,10 @@ LQ_CHECK enum lq_status lq_state_set_auto(struct lq_state *state, const char *de
 LQ_CHECK enum lq_status lq_state_get_auto(struct lq_state *state, const char *destination,
                                           char **problem, int64_t *tried_at, struct lq_error *err);
 
+/* After many changes: bring the write-ahead log home, as far as nobody else is at work, so that the next
+ * process that opens the file need not read it. */
+void lq_state_checkpoint(struct lq_state *state);
+
 /* The connection, for the sync room's own statements on the tables in state.c. Borrowed. */
 sqlite3 *lq_state_sqlite(struct lq_state *state);
 

@@ -197,6 +197,8 @@ static enum lq_status stage(struct batch *batch, struct lq_step *step, struct lq
     if (step->file.outcome != LQ_SYNC_PENDING)
         return LQ_OK;
     LQ_TRY(lq_sync_open_local(batch->plan, step, &fd, &info, err));
+    if (info.st_size != step->file.size_bytes)
+        return lq_step_changed(step, err);
     return stage_fd(batch, step, fd, err);
 }
 
@@ -318,6 +320,22 @@ static enum lq_status run_batch(struct batch *batch, struct lq_error *err)
 
 /* ---- the plan ---- */
 
+/* What a killed change of mode left: it is looked for when the next one begins, and once a day. */
+static enum lq_status sweep_conversions(struct lq_sync_plan *plan, struct lq_remote *remote,
+                                        struct lq_error *err)
+{
+    LQ_CLEANUP(lq_names_release) struct lq_names folders = { 0 };
+
+    LQ_TRY(lq_track_folders(plan, &folders, err));
+    for (size_t i = 0; i < folders.count; i++) {
+        LQ_CLEANUP(lq_free) char *raw = lq_sync_raw_path(folders.items[i]);
+
+        lq_convert_sweep(plan, remote, folders.items[i]);
+        lq_convert_sweep(plan, remote, raw);
+    }
+    return LQ_OK;
+}
+
 /* Once a day, the folders that lq wrote to since the last time. */
 static enum lq_status sweep(struct lq_sync_plan *plan, struct lq_remote *remote,
                             struct lq_error *err)
@@ -334,6 +352,7 @@ static enum lq_status sweep(struct lq_sync_plan *plan, struct lq_remote *remote,
         plan->kind->sweep(remote, folders.items[i], before);
         plan->kind->sweep(remote, raw, before);
     }
+    LQ_TRY(sweep_conversions(plan, remote, err));
     return lq_track_swept(plan, err);
 }
 
@@ -363,21 +382,6 @@ static enum lq_status run_batches(struct lq_sync_plan *plan, struct lq_remote *r
     return LQ_OK;
 }
 
-static enum lq_status sweep_conversions(struct lq_sync_plan *plan, struct lq_remote *remote,
-                                        struct lq_error *err)
-{
-    LQ_CLEANUP(lq_names_release) struct lq_names folders = { 0 };
-
-    LQ_TRY(lq_track_folders(plan, &folders, err));
-    for (size_t i = 0; i < folders.count; i++) {
-        LQ_CLEANUP(lq_free) char *raw = lq_sync_raw_path(folders.items[i]);
-
-        lq_convert_sweep(plan, remote, folders.items[i]);
-        lq_convert_sweep(plan, remote, raw);
-    }
-    return LQ_OK;
-}
-
 static bool is_complete(const struct lq_sync_plan *plan)
 {
     for (size_t i = 0; i < plan->n_steps; i++)
@@ -399,7 +403,7 @@ static enum lq_status apply(struct lq_sync_plan *plan, struct lq_error *err)
     LQ_TRY(lq_track_save(plan, err));
     if (plan->opts.force || plan->opts.verify)
         LQ_TRY(lq_track_forget_missing(plan, err));
-    if (!*plan->kind->scheme)
+    if (!*plan->kind->scheme && plan->remembered_mode != (int)plan->opts.mode)
         LQ_TRY(sweep_conversions(plan, remote, err));
     LQ_TRY(lq_convert_begin(plan, remote, err));
     LQ_TRY(run_batches(plan, remote, err));
@@ -476,6 +480,8 @@ enum lq_status lq_sync_apply(struct lq_sync_plan *plan, struct lq_sync_counts *c
     else if (plan->n_bad > 0)
         status = lq_track_record(plan, NULL, 0, &problem);
     status = finish(plan, status, &problem);
+    if (plan->n_steps >= BATCH_FILES)
+        lq_state_checkpoint(plan->store->state);
     if (counts)
         lq_sync_plan_counts(plan, counts);
     if (status != LQ_OK && err)

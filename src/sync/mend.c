@@ -6,13 +6,18 @@
 #include <pthread.h>
 #include <sys/mman.h>
 
+enum lq_status lq_step_changed(const struct lq_step *step, struct lq_error *err)
+{
+    return lq_error_set(err, LQ_CORRUPT, "'.lq/%s/%s' has changed since it was recorded",
+                        step->file.is_raw ? "raw" : "logs", step->file.path);
+}
+
 enum lq_status lq_step_check_recorded(const struct lq_step *step, const struct lq_put *found,
                                       const struct lq_put *recorded, struct lq_error *err)
 {
     if (found->size_bytes != step->file.size_bytes ||
         (step->in_state && strcmp(found->sha256, recorded->sha256) != 0))
-        return lq_error_set(err, LQ_CORRUPT, "'.lq/%s/%s' has changed since it was recorded",
-                            step->file.is_raw ? "raw" : "logs", step->file.path);
+        return lq_step_changed(step, err);
     return LQ_OK;
 }
 

@@ -5,6 +5,8 @@
 
 #include "sync/plan.h"
 
+/* Fail, since the local file is not what was recorded. */
+LQ_CHECK enum lq_status lq_step_changed(const struct lq_step *step, struct lq_error *err);
 /* Whether what was found out about the file's bytes is what was recorded of them. LQ_CORRUPT. */
 LQ_CHECK enum lq_status lq_step_check_recorded(const struct lq_step *step,
                                                const struct lq_put *found,

@@ -55,7 +55,8 @@ void lq_place_release(struct lq_place *place);
 struct lq_put {
     const char *folder; /* below the root: "namespace=N/…/source=run" */
     const char *name;   /* in it; the caller may change it between two calls */
-    /* Of the file; after stage(), of the very bytes that were stored. sha256 "": not known. */
+    /* Of the file; after stage(), of the very bytes that were stored. sha256 "": not known. The size is
+     * always that of source_fd. */
     int64_t size_bytes;
     char sha256[LQ_SHA256_HEX_BYTES];
     void *staged; /* the remote's own; NULL: nothing staged */

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -25,6 +26,7 @@
 struct folder {
     char *path;
     int fd;
+    bool fresh; /* made by us: nothing is in it yet that we have not put there */
 };
 
 struct dir_remote {
@@ -175,13 +177,14 @@ static enum lq_status locate(const char *url, const struct lq_sync_opts *opts,
 /* umask() can only be read by setting it, for all threads. */
 static mode_t read_umask(void)
 {
+    static const char key[] = "Umask:";
     FILE *status = fopen("/proc/self/status", "re");
-    unsigned mask = 077;
+    unsigned long mask = 077;
     char line[256];
 
     while (status && fgets(line, sizeof line, status))
-        if (sscanf(line, "Umask: %o", &mask) == 1)
-            break;
+        if (strncmp(line, key, sizeof key - 1) == 0)
+            mask = strtoul(line + sizeof key - 1, NULL, 8);
     if (status)
         fclose(status);
     return (mode_t)mask;
@@ -258,14 +261,16 @@ static enum lq_status folder_error(struct dir_remote *dir, int parent, const cha
     return lq_error_errno(err, reason, "cannot sync into '%s/%.*s'", dir->root, (int)len, path);
 }
 
-/* Open the folder `name` in `parent`, making it when missing. -1 and errno. */
-static int open_or_make(struct dir_remote *dir, int parent, const char *name)
+/* Open the folder `name` in `parent`, making it when missing; `*made`: it was. -1 and errno. */
+static int open_or_make(struct dir_remote *dir, int parent, const char *name, bool *made)
 {
     int fd = LQ_RETRY(openat(parent, name, FOLDER_FLAGS));
 
+    *made = false;
     if (fd >= 0 || errno != ENOENT)
         return fd;
-    if (LQ_RETRY(mkdirat(parent, name, 0777)) != 0 && errno != EEXIST)
+    *made = LQ_RETRY(mkdirat(parent, name, 0777)) == 0;
+    if (!*made && errno != EEXIST)
         return -1;
     dir->made_folder = true;
     if (!dir->bulk && sync_folder(parent) != 0)
@@ -277,7 +282,8 @@ static int open_or_make(struct dir_remote *dir, int parent, const char *name)
  * Walk down to `path`, making what is missing. Each part is opened by its own name in the folder
  * above, with O_NOFOLLOW: no link is followed, whoever puts one there meanwhile.
  */
-static enum lq_status walk(struct dir_remote *dir, const char *path, int *out, struct lq_error *err)
+static enum lq_status walk(struct dir_remote *dir, const char *path, int *out, bool *made,
+                           struct lq_error *err)
 {
     LQ_CLEANUP(lq_close) int parent = -1;
     const char *at = path;
@@ -286,7 +292,7 @@ static enum lq_status walk(struct dir_remote *dir, const char *path, int *out, s
         const size_t len = strcspn(at, "/");
         LQ_CLEANUP(lq_free) char *name = lq_strndup(at, len);
         const int above = parent < 0 ? dir->root_fd : parent;
-        int fd = open_or_make(dir, above, name);
+        int fd = open_or_make(dir, above, name, made);
 
         if (fd < 0)
             return folder_error(dir, above, name, path, (size_t)(at - path) + len, errno, err);
@@ -305,6 +311,7 @@ static enum lq_status find_folder(struct dir_remote *dir, const char *path, stru
                                   struct lq_error *err)
 {
     struct folder *folder;
+    bool made = false;
     int fd = -1;
 
     for (size_t i = dir->n_folders; i > 0; i--) {
@@ -312,10 +319,11 @@ static enum lq_status find_folder(struct dir_remote *dir, const char *path, stru
         if (strcmp((*out)->path, path) == 0)
             return LQ_OK;
     }
-    LQ_TRY(walk(dir, path, &fd, err));
+    LQ_TRY(walk(dir, path, &fd, &made, err));
     folder = lq_alloc(sizeof *folder);
     folder->path = lq_strdup(path);
     folder->fd = fd;
+    folder->fresh = made;
     LQ_GROW(dir->folders, dir->n_folders, dir->capacity);
     dir->folders[dir->n_folders++] = *out = folder;
     return LQ_OK;
@@ -367,11 +375,12 @@ static int copy_by_hand(int from, int to)
 
 /* copy_file_range() lets the file system share or copy the blocks itself; where it cannot, it
  * says so in many ways, one of them an early end. */
-static int copy_bytes(int from, int to)
+static int copy_bytes(int from, int to, int64_t size)
 {
-    for (;;) {
-        const ssize_t n = copy_file_range(from, NULL, to, NULL, (size_t)1 << 30, 0);
+    while (size > 0) {
+        const ssize_t n = copy_file_range(from, NULL, to, NULL, (size_t)size, 0);
 
+        size -= n > 0 ? n : 0;
         if (n > 0 || (n < 0 && errno == EINTR))
             continue;
         if (n == 0 || errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP ||
@@ -379,6 +388,7 @@ static int copy_bytes(int from, int to)
             return copy_by_hand(from, to);
         return -1;
     }
+    return 0;
 }
 
 /* Two names of one batch, or of two processes, never meet; a leftover of a killed process is known
@@ -404,7 +414,7 @@ static enum lq_status fill(struct dir_remote *dir, struct lq_put *put, int sourc
     LQ_CLEANUP(lq_free) char *path = lq_format("%s/%s/%s", dir->root, put->folder, put->name);
 
     dir->copied = true;
-    if (copy_bytes(source_fd, fd) != 0)
+    if (copy_bytes(source_fd, fd, put->size_bytes) != 0)
         return lq_error_errno(err, errno, "cannot write '%s'", path);
     /* What is hashed is the copy, so that no bytes become visible but those that were recorded. */
     LQ_TRY(lq_file_sha256(fd, path, put->sha256, &put->size_bytes, err));
@@ -488,7 +498,8 @@ static enum lq_status stage(struct lq_remote *remote, struct lq_put *put, int so
     struct stat info;
 
     LQ_TRY(open_folder(dir, put->folder, &staged->folder, err));
-    if (fstatat(staged->folder->fd, put->name, &info, AT_SYMLINK_NOFOLLOW) == 0)
+    if (!staged->folder->fresh &&
+        fstatat(staged->folder->fd, put->name, &info, AT_SYMLINK_NOFOLLOW) == 0)
         return lq_error_errno(err, EEXIST, "cannot create '%s/%s/%s'", dir->root, put->folder,
                               put->name);
     LQ_TRY(stage_copy(dir, put, source_fd, staged, !dir->bulk, err));
@@ -572,7 +583,9 @@ int lq_dir_open(const struct lq_remote *remote, const char *path)
 enum lq_status lq_dir_make(struct lq_remote *remote, const char *path, int *fd,
                            struct lq_error *err)
 {
-    return walk((struct dir_remote *)remote, path, fd, err);
+    bool made;
+
+    return walk((struct dir_remote *)remote, path, fd, &made, err);
 }
 
 /* Nothing of lq's is where there is no folder, or a link. */
@@ -687,7 +700,7 @@ static enum lq_status fetch(struct lq_remote *remote, const struct lq_put *put, 
     if (source < 0)
         return lq_error_set(err, LQ_CORRUPT, "'%s/%s/%s' is not a regular file", dir->root,
                             put->folder, put->name);
-    if (copy_bytes(source, fd) != 0)
+    if (copy_bytes(source, fd, info.st_size) != 0)
         return lq_error_errno(err, errno, "cannot copy '%s/%s/%s'", dir->root, put->folder,
                               put->name);
     return LQ_OK;

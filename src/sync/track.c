@@ -106,6 +106,8 @@ enum lq_status lq_track_save(struct lq_sync_plan *plan, struct lq_error *err)
                    " file_system = excluded.file_system, naming = excluded.naming RETURNING id",
                    &statement, err));
     LQ_TRY(step(state, statement, values, LQ_COUNT(values), &found, err));
+    if (!plan->destination_id)
+        plan->swept_at = plan->opts.now;
     plan->destination_id = sqlite3_column_int64(statement, 0);
     /* The row is written when the statement has run to its end. */
     LQ_TRY(step(state, statement, NULL, 0, &found, err));
@@ -235,12 +237,14 @@ enum lq_status lq_track_recent_folders(const struct lq_sync_plan *plan, struct l
     bool found;
 
     LQ_TRY(prepare(state,
-                   "SELECT DISTINCT rtrim(rtrim(remote_path, replace(remote_path, '/', '')), '/')"
-                   " FROM synced WHERE destination_id = ? AND synced_at >= ?",
+                   "SELECT remote_path FROM synced WHERE destination_id = ? AND synced_at >= ?"
+                   " ORDER BY path",
                    &statement, err));
     LQ_TRY(step(state, statement, values, LQ_COUNT(values), &found, err));
     while (found) {
-        add_name(folders, column(statement, 0));
+        const char *path = (const char *)sqlite3_column_text(statement, 0);
+
+        add_name(folders, lq_strndup(path, (size_t)(lq_path_base(path) - path) - 1));
         LQ_TRY(step(state, statement, NULL, 0, &found, err));
     }
     sort_names(folders);
