@@ -142,6 +142,7 @@ static void check_sync(struct lq_cli *cli, struct doctor *doctor)
     LQ_CLEANUP(lq_free) char *text = NULL;
     struct lq_error reason = { 0 };
     struct lq_sync_counts counts;
+    struct lq_sync_opts opts;
     const bool remote = strstr(cli->store, "://") != NULL;
 
     if (access(cli->project.lq_dir, W_OK) != 0) {
@@ -153,8 +154,10 @@ static void check_sync(struct lq_cli *cli, struct doctor *doctor)
         find(doctor, LQ_LEVEL_WARN, "sync", "not checked: state.db is damaged", NULL);
         return;
     }
+    opts = lq_auto_opts(&cli->project.config);
+    opts.dry_run = true;
     if (lq_store_open(&store, &cli->project, &reason) != LQ_OK ||
-        lq_sync_plan_new(&plan, store, cli->store, NULL, &reason) != LQ_OK) {
+        lq_sync_plan_new(&plan, store, cli->store, &opts, &reason) != LQ_OK) {
         find(doctor, LQ_LEVEL_FAIL, "sync", reason.message, NULL);
         return;
     }
@@ -165,8 +168,9 @@ static void check_sync(struct lq_cli *cli, struct doctor *doctor)
         return;
     }
     lq_sync_plan_counts(plan, &counts);
-    text =
-        lq_format("%zu runs are not yet at '%s'", counts.n_files, lq_sync_plan_destination(plan));
+    text = lq_format(counts.n_links > 0 ? "%zu folders are not yet links at '%s'"
+                                        : "%zu runs are not yet at '%s'",
+                     counts.n_files - counts.n_raw, lq_sync_plan_destination(plan));
     find(doctor,
          counts.n_files > 0 && cli->project.config.sync_destination ? LQ_LEVEL_WARN : LQ_LEVEL_OK,
          "sync", text, counts.n_files > 0 ? "lq sync" : NULL);

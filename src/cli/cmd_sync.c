@@ -2,13 +2,13 @@
 /* lq sync: bring the central store up to date with this project's runs. */
 #include "base/text.h"
 #include "base/time.h"
+#include "cli/auto.h"
 #include "cli/cli.h"
 #include "cli/progress.h"
 #include "cli/size.h"
 #include "cli/sync_report.h"
 #include <lq/share.h>
 #include <stdio.h>
-#include <unistd.h>
 
 struct sync_args {
     bool dry_run, status, verify, deep, force, soft, hard, raw, quiet, verbose, json;
@@ -77,22 +77,18 @@ static enum lq_status make_opts(const struct lq_cli *cli, const struct sync_args
                                 struct lq_progress_line *line, struct lq_sync_opts *opts,
                                 struct lq_error *err)
 {
-    const struct lq_config *config = &cli->project.config;
     const char *mode = args->soft ? "symlink" : args->hard ? "copy" : args->mode;
 
-    *opts = (struct lq_sync_opts){
-        .now = lq_time_now(),
-        .threads = (int)args->jobs,
-        .include_raw = args->raw || config->sync_include_raw,
-        .force = args->force,
-        .verify = args->verify,
-        .deep = args->deep,
-        .dry_run = args->dry_run,
-        .environment = environ,
-        .progress = args->quiet ? NULL : on_progress,
-        .ctx = line,
-    };
-    if (!lq_sync_mode_parse(mode ? mode : config->sync_mode, &opts->mode))
+    *opts = lq_auto_opts(&cli->project.config);
+    opts->threads = (int)args->jobs;
+    opts->include_raw = opts->include_raw || args->raw;
+    opts->force = args->force;
+    opts->verify = args->verify;
+    opts->deep = args->deep;
+    opts->dry_run = args->dry_run;
+    opts->progress = args->quiet ? NULL : on_progress;
+    opts->ctx = line;
+    if (mode && !lq_sync_mode_parse(mode, &opts->mode))
         return lq_error_set(err, LQ_USAGE, "--mode needs auto, copy or symlink, not '%s'", mode);
     return LQ_OK;
 }
@@ -146,6 +142,26 @@ static void say_extras(const struct lq_sync_plan *plan)
                n == 1 ? "is" : "are", lq_sync_plan_destination(plan));
 }
 
+/* What was found; what has become of it is told behind. */
+static void say_verified(const struct lq_sync_plan *plan, size_t n_verified)
+{
+    const char *destination = lq_sync_plan_destination(plan);
+    size_t n_missing = 0, n_damaged = 0;
+
+    for (size_t i = 0; i < lq_sync_plan_file_count(plan); i++) {
+        n_missing += lq_sync_plan_file(plan, i)->why == LQ_SYNC_MISSING;
+        n_damaged += lq_sync_plan_file(plan, i)->why == LQ_SYNC_DAMAGED;
+    }
+    if (n_missing + n_damaged == 0)
+        lq_say("verified %zu %s at '%s': all as they should be", n_verified,
+               n_verified == 1 ? "file" : "files", destination);
+    else
+        lq_say("verified %zu %s at '%s': %zu missing, %zu damaged",
+               n_verified + n_missing + n_damaged,
+               n_verified + n_missing + n_damaged == 1 ? "file" : "files", destination, n_missing,
+               n_damaged);
+}
+
 static void say_result(const struct lq_sync_plan *plan, const struct lq_sync_opts *opts)
 {
     LQ_CLEANUP(lq_buf_release) struct lq_buf text = LQ_BUF_INIT;
@@ -154,9 +170,7 @@ static void say_result(const struct lq_sync_plan *plan, const struct lq_sync_opt
 
     lq_sync_plan_counts(plan, &counts);
     if (opts->verify)
-        lq_say("verified %zu %s at '%s'%s", counts.n_verified,
-               counts.n_verified == 1 ? "file" : "files", destination,
-               counts.n_files == 0 ? ": all as they should be" : "");
+        say_verified(plan, counts.n_verified);
     if (counts.n_copied_links > 0) {
         add_folders(&text, counts.n_copied_links);
         lq_say("linked %s of '%s' to this project's", lq_buf_text(&text), destination);
@@ -181,20 +195,26 @@ static void say_skipped(const struct lq_sync_plan *plan)
     }
 }
 
-/* A single failure is told as the command's own. */
+/* A single failure is told as the command's own; of very many, which mostly have one reason, the first. */
 static void say_failures(const struct lq_sync_plan *plan)
 {
+    enum { MAX_LINES = 20 };
     struct lq_sync_counts counts;
     const char *said = "";
+    size_t n_said = 0;
 
     lq_sync_plan_counts(plan, &counts);
-    for (size_t i = 0; counts.n_failed > 1 && i < counts.n_files; i++) {
+    for (size_t i = 0; counts.n_failed > 1 && i < counts.n_files && n_said < MAX_LINES; i++) {
         const char *error = lq_sync_plan_file(plan, i)->error;
 
         /* Wrong credentials are one mistake, not one for each file. */
-        if (error && strcmp(error, said) != 0)
-            lq_say("%s", said = error);
+        if (!error || strcmp(error, said) == 0)
+            continue;
+        lq_say("%s", said = error);
+        n_said++;
     }
+    if (n_said == MAX_LINES)
+        lq_say("lq sync --status lists all of them");
 }
 
 /* ---- the command ---- */

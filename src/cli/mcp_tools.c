@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The tools: each is a command of lq, its parameters are options, its rows are the answer. */
 #include "base/text.h"
+#include "cli/auto.h"
 #include "cli/mcp.h"
 #include "cli/sync_report.h"
 #include <lq/store.h>
 #include <lq/sync.h>
 #include <signal.h>
 #include <time.h>
-#include <unistd.h>
 
 /* ---- the tables ---- */
 
@@ -466,7 +466,7 @@ void lq_mcp_await_warm_up(struct lq_mcp *mcp)
 
 static enum lq_status sync_status_main(struct lq_cli *cli, const void *args, struct lq_error *err)
 {
-    const struct lq_sync_opts opts = { .environment = environ };
+    const struct lq_sync_opts opts = lq_auto_opts(&cli->project.config);
     LQ_CLEANUP(lq_store_close) struct lq_store *store = NULL;
     LQ_CLEANUP(lq_free) char *text = NULL;
     size_t len = 0;

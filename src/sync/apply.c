@@ -405,6 +405,8 @@ static enum lq_status apply(struct lq_sync_plan *plan, struct lq_error *err)
         LQ_TRY(lq_track_forget_missing(plan, err));
     if (!*plan->kind->scheme && plan->remembered_mode != (int)plan->opts.mode)
         LQ_TRY(sweep_conversions(plan, remote, err));
+    if (plan->opts.mode == LQ_SYNC_MODE_SYMLINK)
+        LQ_TRY(lq_track_doubt(plan, err));
     LQ_TRY(lq_convert_begin(plan, remote, err));
     LQ_TRY(run_batches(plan, remote, err));
     LQ_TRY(lq_convert_end(plan, remote, is_complete(plan), err));

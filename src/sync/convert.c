@@ -300,6 +300,31 @@ enum lq_status lq_convert_to_link(struct lq_sync_plan *plan, struct lq_remote *r
 
 /* ---- from link to folder ---- */
 
+/* How often another sync may take the new folder for what a killed one left, before it is locked. */
+#define ATTEMPTS 100
+
+static enum lq_status make_detour(struct lq_detour *detour, const char *folder,
+                                  struct lq_remote *remote, struct lq_error *err)
+{
+    enum lq_status status = LQ_NOT_FOUND;
+
+    for (int i = 0; status == LQ_NOT_FOUND && i < ATTEMPTS; i++) {
+        char temporary[LQ_DIR_TEMPORARY_BYTES];
+        struct stat info;
+
+        lq_dir_temporary_name(temporary);
+        free(detour->path);
+        lq_close(&detour->fd);
+        detour->path = lq_format("%.*s%s", (int)(lq_path_base(folder) - folder), folder, temporary);
+        status = lq_dir_make(remote, detour->path, &detour->fd, err);
+        /* Where there are no locks, age protects. */
+        if (status == LQ_OK && flock(detour->fd, LOCK_EX | LOCK_NB) == 0 &&
+            fstat(detour->fd, &info) == 0 && info.st_nlink == 0)
+            status = LQ_NOT_FOUND;
+    }
+    return status;
+}
+
 enum lq_status lq_convert_begin(struct lq_sync_plan *plan, struct lq_remote *remote,
                                 struct lq_error *err)
 {
@@ -307,17 +332,8 @@ enum lq_status lq_convert_begin(struct lq_sync_plan *plan, struct lq_remote *rem
         plan->detours = lq_alloc(plan->links.count * sizeof *plan->detours);
     for (size_t i = 0; i < plan->links.count; i++)
         plan->detours[i].fd = -1;
-    for (size_t i = 0; i < plan->links.count; i++) {
-        struct lq_detour *detour = &plan->detours[i];
-        const char *folder = plan->links.items[i];
-        char temporary[LQ_DIR_TEMPORARY_BYTES];
-
-        lq_dir_temporary_name(temporary);
-        detour->path = lq_format("%.*s%s", (int)(lq_path_base(folder) - folder), folder, temporary);
-        LQ_TRY(lq_dir_make(remote, detour->path, &detour->fd, err));
-        /* Where there are no locks, age protects. */
-        (void)!flock(detour->fd, LOCK_EX | LOCK_NB);
-    }
+    for (size_t i = 0; i < plan->links.count; i++)
+        LQ_TRY(make_detour(&plan->detours[i], plan->links.items[i], remote, err));
     return LQ_OK;
 }
 

@@ -372,9 +372,9 @@ static bool is_folder(const struct lq_sync_plan *plan)
 /* Whether links have to be looked for: after a sync by links, and when nothing is remembered. */
 static bool may_hold_links(const struct lq_sync_plan *plan)
 {
-    return is_folder(plan) &&
-           (plan->opts.mode == LQ_SYNC_MODE_SYMLINK ||
-            plan->remembered_mode == LQ_SYNC_MODE_SYMLINK || plan->remembered_mode < 0);
+    return is_folder(plan) && (plan->opts.mode == LQ_SYNC_MODE_SYMLINK ||
+                               plan->remembered_mode == LQ_SYNC_MODE_SYMLINK ||
+                               plan->remembered_mode < 0 || plan->doubtful);
 }
 
 /* The folders of the project's identities and, with `raw`, of their raw logs. */

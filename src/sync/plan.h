@@ -60,6 +60,7 @@ struct lq_sync_plan {
     int64_t destination_id; /* 0: never synced to */
     char *remembered;       /* its file system then; NULL: never synced to */
     int remembered_mode;    /* enum lq_sync_mode of the last sync that finished; -1: none did */
+    bool doubtful;          /* a sync was at work on the mode since, and did not finish */
     bool had_failures;      /* state.db knows of files that failed */
     int64_t swept_at;
     int logs_fd, raw_fd; /* -1: nothing yet */

@@ -62,6 +62,10 @@ static enum lq_status change(struct lq_state *state, const char *sql, const stru
 
 /* ---- destinations ---- */
 
+/* Added to destination.mode. */
+#define DOUBTFUL 16
+#define DOUBTFUL_SQL "16"
+
 enum lq_status lq_track_find(struct lq_sync_plan *plan, struct lq_error *err)
 {
     struct lq_state *state = plan->store->state;
@@ -82,7 +86,8 @@ enum lq_status lq_track_find(struct lq_sync_plan *plan, struct lq_error *err)
     plan->remembered = column(statement, 1);
     plan->place.naming = (enum lq_naming)sqlite3_column_int(statement, 2);
     if (sqlite3_column_type(statement, 3) != SQLITE_NULL)
-        plan->remembered_mode = sqlite3_column_int(statement, 3);
+        plan->remembered_mode = sqlite3_column_int(statement, 3) & ~DOUBTFUL;
+    plan->doubtful = (sqlite3_column_int(statement, 3) & DOUBTFUL) != 0;
     plan->swept_at = sqlite3_column_int64(statement, 4);
     plan->had_failures = sqlite3_column_int(statement, 5) != 0;
     return LQ_OK;
@@ -136,7 +141,9 @@ enum lq_status lq_track_result(struct lq_sync_plan *plan, const char *problem, s
     const struct bound failed[] = { { .text = problem }, { .number = plan->destination_id } };
 
     if (problem)
-        return change(plan->store->state, "UPDATE destination SET last_error = ? WHERE id = ?",
+        return change(plan->store->state,
+                      "UPDATE destination SET last_error = ?, mode = mode | " DOUBTFUL_SQL
+                      " WHERE id = ?",
                       failed, LQ_COUNT(failed), err);
     plan->remembered_mode = (int)plan->opts.mode;
     if (plan->had_failures)
@@ -145,6 +152,15 @@ enum lq_status lq_track_result(struct lq_sync_plan *plan, const char *problem, s
                   "UPDATE destination SET last_success = ?, mode = ?, last_error = NULL"
                   " WHERE id = ?",
                   done, LQ_COUNT(done), err);
+}
+
+enum lq_status lq_track_doubt(struct lq_sync_plan *plan, struct lq_error *err)
+{
+    const struct bound values[] = { { .number = plan->destination_id } };
+
+    return change(plan->store->state,
+                  "UPDATE destination SET mode = mode | " DOUBTFUL_SQL " WHERE id = ?", values,
+                  LQ_COUNT(values), err);
 }
 
 static void add_name(struct lq_names *names, char *name)

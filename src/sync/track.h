@@ -16,6 +16,8 @@ LQ_CHECK enum lq_status lq_track_result(struct lq_sync_plan *plan, const char *p
                                         struct lq_error *err);
 /* "namespace=N/project=P/hostname=H"; NULL counts as empty. The caller's. */
 char *lq_track_folder(const char *namespace_, const char *project, const char *hostname);
+/* Until the next sync that finishes, the mode of what is there is in doubt. */
+LQ_CHECK enum lq_status lq_track_doubt(struct lq_sync_plan *plan, struct lq_error *err);
 /* The folders below the destination that this project's runs of `.lq/logs` belong to, and those where
  * state.db says that some are: "namespace=N/project=P/hostname=H", sorted, each once. */
 LQ_CHECK enum lq_status lq_track_folders(const struct lq_sync_plan *plan, struct lq_names *folders,

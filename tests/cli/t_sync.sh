@@ -314,6 +314,12 @@ assert [(f["kind"], f["why"], f["outcome"]) for f in answer["files"]] == [
     ("run", "damaged", "synced"), ("run", "missing", "synced")], answer
 assert answer["counts"]["synced"] == 2 and answer["counts"]["verified"] == 0, answer
 END
+    truncate -s 100 "$(find "$store" -name '001*')"
+    run lq sync --hard --verify
+    expect_stderr <<END
+lq: verified 2 files at '$store': 0 missing, 1 damaged
+lq: synced 1 run (...) to '$store'
+END
     run lq sync --hard --verify --deep
     expect_stderr <<END
 lq: verified 2 files at '$store': all as they should be

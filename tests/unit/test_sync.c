@@ -1400,8 +1400,9 @@ static void test_link_of_another(void)
 
 /* Switching is killed, or fails, at every step: all runs are to be seen, each once, and the next sync
  * finishes. */
-static bool switch_once(enum lq_sync_mode from, enum lq_sync_mode to, long at, int error)
+static bool switch_once(enum lq_sync_mode from, enum lq_sync_mode to, bool back, long at, int error)
 {
+    int n_runs = 6;
     LQ_CLEANUP(world_release) struct world world;
     int ended = 0;
     pid_t child;
@@ -1428,12 +1429,19 @@ static bool switch_once(enum lq_sync_mode from, enum lq_sync_mode to, long at, i
     if (WIFEXITED(ended) && !(WEXITSTATUS(ended) & 1))
         CHECK(is_link(&world) == (to == LQ_SYNC_MODE_SYMLINK));
     CHECK(lq_store_open(&world.store, &world.project, NULL) == LQ_OK);
+    if (back) {
+        /* Whatever it is half way, there is a way back, also with something new to bring. */
+        add_runs(&world, 7);
+        to = from;
+        n_runs = 7;
+    }
     CHECK_INT(sync_with(&world, (struct lq_sync_opts){ .mode = to }, NULL, NULL), LQ_OK);
     CHECK(is_link(&world) == (to == LQ_SYNC_MODE_SYMLINK));
-    CHECK_INT(count_visible(&world), 6);
-    CHECK_INT(count_there(world.lq_dir), 6);
+    CHECK_INT(count_visible(&world), n_runs);
+    CHECK_INT(count_there(world.lq_dir), n_runs);
     /* Engines that look into folders whose names begin with a dot find nothing twice either. */
-    CHECK_INT(count_there(world.dest), is_link(&world) ? 0 : 6);
+    if (!back)
+        CHECK_INT(count_there(world.dest), is_link(&world) ? 0 : 6);
     return reached;
 }
 
@@ -1443,20 +1451,23 @@ static void test_switching_with_faults(void)
         const char *what;
         enum lq_sync_mode from, to;
         int error;
+        bool back;
     } cases[] = {
-        { "killed, links to symlink", LQ_SYNC_MODE_AUTO, LQ_SYNC_MODE_SYMLINK, 0 },
-        { "killed, symlink to links", LQ_SYNC_MODE_SYMLINK, LQ_SYNC_MODE_AUTO, 0 },
-        { "killed, symlink to copies", LQ_SYNC_MODE_SYMLINK, LQ_SYNC_MODE_COPY, 0 },
-        { "killed, links to copies", LQ_SYNC_MODE_AUTO, LQ_SYNC_MODE_COPY, 0 },
-        { "EIO, links to symlink", LQ_SYNC_MODE_AUTO, LQ_SYNC_MODE_SYMLINK, EIO },
-        { "EIO, symlink to copies", LQ_SYNC_MODE_SYMLINK, LQ_SYNC_MODE_COPY, EIO },
+        { "killed, links to symlink", LQ_SYNC_MODE_AUTO, LQ_SYNC_MODE_SYMLINK, 0, false },
+        { "killed, links to symlink and back", LQ_SYNC_MODE_AUTO, LQ_SYNC_MODE_SYMLINK, 0, true },
+        { "killed, symlink to links and back", LQ_SYNC_MODE_SYMLINK, LQ_SYNC_MODE_AUTO, 0, true },
+        { "killed, symlink to links", LQ_SYNC_MODE_SYMLINK, LQ_SYNC_MODE_AUTO, 0, false },
+        { "killed, symlink to copies", LQ_SYNC_MODE_SYMLINK, LQ_SYNC_MODE_COPY, 0, false },
+        { "killed, links to copies", LQ_SYNC_MODE_AUTO, LQ_SYNC_MODE_COPY, 0, false },
+        { "EIO, links to symlink", LQ_SYNC_MODE_AUTO, LQ_SYNC_MODE_SYMLINK, EIO, false },
+        { "EIO, symlink to copies", LQ_SYNC_MODE_SYMLINK, LQ_SYNC_MODE_COPY, EIO, false },
     };
 
     for (size_t i = 0; i < LQ_COUNT(cases); i++) {
         long n = 1;
 
         TAP_CASE(cases[i].what);
-        while (switch_once(cases[i].from, cases[i].to, n, cases[i].error))
+        while (switch_once(cases[i].from, cases[i].to, cases[i].back, n, cases[i].error))
             n++;
         CHECK(n > 6);
     }
