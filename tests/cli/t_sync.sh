@@ -178,7 +178,12 @@ $store  (configured)
   failed    0
   last sync ... UTC
 END
-    run lq sync
+    printf 'project: {namespace: acme, project: rocket}\nsync: {mode: symlink, destination: ~/.lq/projects}\n' \
+        >.lq/config.yaml
+    run lq doctor --csv
+    expect_rc 0
+    [[ $(<"$state/out") == *"sync,ok,0 runs are not yet at"* ]] || fail "doctor: $(grep ^sync "$state/out")"
+    run lq sync --mode auto
     expect_rc 0
     expect_in_stderr 'lq: synced 2 runs'
     expect test ! -L "$host"
