@@ -326,7 +326,7 @@ static enum lq_status take_block(struct lq_redactor *redactor, const char *at, s
                 break;
         }
         stop = memchr(at, '\n', (size_t)(end - at));
-        hits = (struct lq_hits){ .at = all->at + n };
+        hits = (struct lq_hits){ .at = n < all->count ? all->at + n : NULL };
         for (; n < all->count && block + all->at[n].end <= stop; n++)
             hits.count++;
         LQ_TRY(take_line(redactor, at, (size_t)(stop + 1 - at), &hits, err));
