@@ -138,6 +138,15 @@ static bool match(struct lq_parser *parser, const struct lq_rule *rule, struct l
     return true;
 }
 
+static bool ends_panic(struct lq_parser *parser, const struct gotest *go, struct lq_str text)
+{
+    if (lq_str_starts(text, LQ_STR("exit status")) || lq_str_starts(text, LQ_STR("FAIL\t")))
+        return true;
+    return go->in_frames && text.len && text.ptr[0] != '\t' &&
+           !lq_parser_try(parser, "^(?:[\\w./\\-*()\\[\\]{}%~]+\\(.*\\)$|created by |panic\\()",
+                          text);
+}
+
 /* Frames are pairs of lines: the function, then tab, path, line. Go's own come first. */
 static bool take_panic(struct lq_parser *parser, struct gotest *go, struct lq_line line)
 {
@@ -148,17 +157,9 @@ static bool take_panic(struct lq_parser *parser, struct gotest *go, struct lq_li
             !memmem(path.ptr, path.len, "/src/runtime/", 13) &&
             !memmem(path.ptr, path.len, "/src/testing/", 13))
             lq_report_place(&go->panic, path, lq_parser_group(parser, 2), LQ_STR(""));
-    } else if (lq_str_starts(line.text, LQ_STR("exit status")) ||
-               lq_str_starts(line.text, LQ_STR("FAIL\t"))) {
-        end_panic(parser, go);
-        if (!go->current.len)
-            lq_parser_activate(parser, NULL);
-        return false;
     } else if (lq_str_starts(line.text, LQ_STR("goroutine "))) {
         go->in_frames = true;
-    } else if (go->in_frames && line.text.len && line.text.ptr[0] != '\t' &&
-               !lq_parser_try(parser, "^(?:[\\w./\\-*()\\[\\]{}%~]+\\(.*\\)$|created by |panic\\()",
-                              line.text)) {
+    } else if (ends_panic(parser, go, line.text)) {
         end_panic(parser, go);
         if (!go->current.len)
             lq_parser_activate(parser, NULL);

@@ -116,11 +116,10 @@ static void take_section_line(struct lq_parser *parser, struct jest *jest, struc
     lq_report_add(&jest->report, line);
     if (lq_parser_try(parser,
                       "^ +at (?:.* )?\\(?((?:[A-Za-z]:|file://)?[^():]+):(\\d+):(\\d+)\\)?$",
+                      line.text) ||
+        lq_parser_try(parser, "^ +(\\S[^:]*\\.[cm]?[jt]sx?):(\\d+):(\\d+) - error ", /* ts-jest */
                       line.text))
         take_frame(parser, jest);
-    else if (lq_parser_try(parser, "^ +(\\S[^:]*\\.[cm]?[jt]sx?):(\\d+):(\\d+) - error ",
-                           line.text))
-        take_frame(parser, jest); /* ts-jest */
     else if (!jest->report.message.len && lq_parser_try(parser, "^    (\\S.*)$", line.text))
         lq_report_set(&jest->report.message, lq_parser_group(parser, 1));
 }

@@ -390,10 +390,10 @@ static struct lq_str copied(const struct lq_parser *parser, unsigned group, stru
     const struct draft *draft = &parser->draft;
     const struct lq_str text = lq_matches_group(parser->matches, group);
 
-    return text.ptr ? (struct lq_str){ draft->raw.data + draft->raw.len - line.len +
-                                           (text.ptr - line.ptr),
-                                       text.len }
-                    : text;
+    if (!text.ptr || !draft->raw.data)
+        return (struct lq_str){ NULL, 0 };
+    return (struct lq_str){ draft->raw.data + draft->raw.len - line.len + (text.ptr - line.ptr),
+                            text.len };
 }
 
 /* A line that a later line completes: keep its groups, and its text unless more than one event
