@@ -111,6 +111,28 @@ test_ten_at_once_with_a_killed_writer() {
     expect test "$(find .lq -maxdepth 1 -name '*.new*' | wc -l)" = 0
 }
 
+# Killed before, or refused, the n-th call about the index, for every n: the answer stays.
+test_killed_or_refused_at_every_call() {
+    local error n step library=$LQ_BUILD_ROOT/tests/inject/libinject.so
+    [[ -e $library ]] || skip 'no libinject.so'
+    many_runs 5
+    for error in KILL ENOSPC; do
+        [[ $error == KILL ]] && step=1 || step=3
+        for ((n = 1; n < 100; n += step)); do
+            rm -f .lq/index.duckdb*
+            : >done
+            (env LD_PRELOAD="$library" LQ_INJECT_AT="$n" LQ_INJECT_ERROR="$error" \
+                LQ_INJECT_REPORT="$PWD/done" LQ_INJECT_PATH=index.duckdb \
+                LQ_INJECT_CALLS=open,write,fsync,rename,unlink,truncate \
+                ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_order=0" \
+                lq index) >/dev/null 2>&1 || true
+            [[ -s done ]] || break
+            expect test "$(answers 2>/dev/null)" = 5/15,10/10
+        done
+        ((n > 20 && n < 100)) || fail "$n calls"
+    done
+}
+
 test_index_that_cannot_be_written() {
     many_runs 70
     mkdir .lq/index.duckdb.new
