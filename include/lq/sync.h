@@ -26,6 +26,7 @@ enum lq_sync_outcome {
     LQ_SYNC_COPIED,  /* brought there by this plan */
     LQ_SYNC_PRESENT, /* the same bytes were there already */
     LQ_SYNC_FAILED,
+    LQ_SYNC_GONE, /* it was removed here before it was brought there */
 };
 
 /* Why a file is in a plan. */
@@ -157,7 +158,7 @@ void lq_sync_plan_counts(const struct lq_sync_plan *plan, struct lq_sync_counts 
  *
  * LQ_OK: all of it is there. Otherwise the status of the first failure: LQ_IO, LQ_DENIED; LQ_EXISTS:
  * even a RUN8 name is taken by other bytes; LQ_CORRUPT: a local file has changed since it was
- * recorded; LQ_NOT_FOUND: a local file is gone, or the destination.
+ * recorded; LQ_NOT_FOUND: the destination is gone.
  */
 LQ_CHECK enum lq_status lq_sync_apply(struct lq_sync_plan *plan, struct lq_sync_counts *counts,
                                       struct lq_error *err);

@@ -15,10 +15,8 @@ static const char *const why_names[] = {
     [LQ_SYNC_CONVERT] = "convert",
 };
 static const char *const outcome_names[] = {
-    [LQ_SYNC_PENDING] = "pending",
-    [LQ_SYNC_COPIED] = "synced",
-    [LQ_SYNC_PRESENT] = "present",
-    [LQ_SYNC_FAILED] = "failed",
+    [LQ_SYNC_PENDING] = "pending", [LQ_SYNC_COPIED] = "synced", [LQ_SYNC_PRESENT] = "present",
+    [LQ_SYNC_FAILED] = "failed",   [LQ_SYNC_GONE] = "gone",
 };
 
 /* ---- for people ---- */

@@ -202,7 +202,7 @@ static void match_all(struct lq_finder *finder, const struct pattern *pattern,
                       const struct lq_piece *piece, struct lq_spans *spans)
 {
     const uint32_t options =
-        PCRE2_NOTEMPTY | (piece->is_start ? 0 : PCRE2_NOTBOL) | (piece->is_end ? 0 : PCRE2_NOTEOL);
+        (piece->is_start ? 0 : PCRE2_NOTBOL) | (piece->is_end ? 0 : PCRE2_NOTEOL);
     const char *text = piece->text.ptr;
     size_t from = piece->from, start, end;
 

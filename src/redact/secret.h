@@ -1,13 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The secrets that lq knows by their shape: a table that tools/gen-secrets writes from secrets.json
- * when lq is built, together with the vectorscan database that finds their lines.
- *
- * A row of secrets.json: `name` stands in the mark; `about` is for `lq redact --patterns`; `regexp` is
- * as below, with "{start}" for a place that is not within a word; `head` is what vectorscan looks for. It knows
- * no assertions, and has to match on every line on which `regexp` does: tests/unit/test_redact.c compares
- * them, and holds a line for each shape.
- */
+/* The secrets that lq knows by their shape: a table that tools/gen-secrets writes from secrets.json
+ * when lq is built, together with the vectorscan database that finds their lines. */
 #ifndef LQ_REDACT_SECRET_H
 #define LQ_REDACT_SECRET_H
 

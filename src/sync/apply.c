@@ -178,6 +178,7 @@ static bool follow_run(struct batch *batch, struct lq_step *step)
 static enum lq_status stage(struct batch *batch, struct lq_step *step, struct lq_error *err)
 {
     LQ_CLEANUP(lq_close) int fd = -1;
+    enum lq_status status;
     struct stat info;
 
     if (step->file.is_link) {
@@ -196,7 +197,12 @@ static enum lq_status stage(struct batch *batch, struct lq_step *step, struct lq
         LQ_TRY(link_local(batch, step, err));
     if (step->file.outcome != LQ_SYNC_PENDING)
         return LQ_OK;
-    LQ_TRY(lq_sync_open_local(batch->plan, step, &fd, &info, err));
+    status = lq_sync_open_local(batch->plan, step, &fd, &info, err);
+    if (status == LQ_NOT_FOUND) {
+        step->file.outcome = LQ_SYNC_GONE; /* pruned since it was planned */
+        return LQ_OK;
+    }
+    LQ_TRY(status);
     if (info.st_size != step->file.size_bytes)
         return lq_step_changed(step, err);
     return stage_fd(batch, step, fd, err);
@@ -474,7 +480,8 @@ enum lq_status lq_sync_apply(struct lq_sync_plan *plan, struct lq_sync_counts *c
     enum lq_status status = LQ_OK;
 
     for (size_t i = 0; i < plan->n_steps; i++)
-        if (plan->steps[i].file.outcome == LQ_SYNC_FAILED)
+        if (plan->steps[i].file.outcome == LQ_SYNC_FAILED ||
+            plan->steps[i].file.outcome == LQ_SYNC_GONE)
             plan->steps[i].file.outcome = LQ_SYNC_PENDING;
     if (plan->n_steps > 0 || plan->links.count > 0 || !plan->destination_id ||
         plan->remembered_mode != (int)plan->opts.mode)

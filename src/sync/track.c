@@ -523,7 +523,7 @@ static enum lq_status record_step(struct recorder *recorder, const struct lq_ste
         return LQ_OK;
     if (recorder->plan->had_failures)
         LQ_TRY(record(recorder, RECORD_MENDED, file, err));
-    if (file->file.is_link)
+    if (file->file.is_link || file->file.outcome == LQ_SYNC_GONE)
         return LQ_OK;
     if (file->file.is_raw)
         return record(recorder, RECORD_RAW, file, err);

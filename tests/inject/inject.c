@@ -5,7 +5,7 @@
  *   LQ_INJECT_AT       n, counted from 1 over all calls that the next three let through; 0: none
  *   LQ_INJECT_ERROR    an errno by name (ENOSPC EIO EDQUOT EACCES EXDEV EINTR EPERM), or SHORT (half of
  *                      what is to be written or copied is), or KILL (SIGKILL, before the call),
- *                      or KILLED (after it)
+ *                      KILLED (after it), or STOP (SIGSTOP; when it goes on, it makes the call)
  *   LQ_INJECT_CALLS    kinds of call, with commas between: see `kinds`; all when missing
  *   LQ_INJECT_PATH     only calls on a path that contains this
  *   LQ_INJECT_PROGRAM  only in the program of this name; "lq" when missing
@@ -38,7 +38,7 @@ static const char *const kinds[] = {
 };
 #define N_KINDS (sizeof kinds / sizeof *kinds)
 
-enum action { FAIL, SHORT, KILL, KILLED };
+enum action { FAIL, SHORT, KILL, KILLED, STOP };
 
 static struct {
     long at; /* 0: nothing is injected */
@@ -61,7 +61,7 @@ __attribute__((constructor)) static void read_plan(void)
         { "ENOSPC", FAIL, ENOSPC }, { "EIO", FAIL, EIO },     { "EDQUOT", FAIL, EDQUOT },
         { "EACCES", FAIL, EACCES }, { "EXDEV", FAIL, EXDEV }, { "EINTR", FAIL, EINTR },
         { "EPERM", FAIL, EPERM },   { "SHORT", SHORT, 0 },    { "KILL", KILL, 0 },
-        { "KILLED", KILLED, 0 },
+        { "KILLED", KILLED, 0 },    { "STOP", STOP, 0 },
     };
     const char *at = getenv("LQ_INJECT_AT"), *error = getenv("LQ_INJECT_ERROR");
     const char *calls = getenv("LQ_INJECT_CALLS"), *report = getenv("LQ_INJECT_REPORT");
@@ -138,7 +138,9 @@ static bool is_chosen(enum kind kind, const char *call, int dir_fd, const char *
         report(call, path);
         if (plan.action == KILL)
             kill_self();
-        chosen = true;
+        if (plan.action == STOP)
+            kill(plan.pid, SIGSTOP);
+        chosen = plan.action != STOP;
     }
     errno = saved;
     return chosen;

@@ -70,21 +70,57 @@ class Outcome:
         return text + ("\n" + self.stderr if self.stderr else "")
 
 
-def lq(folder, *words, fault=None, home=None, hostname="testhost", **more):
-    """Run lq in `folder` with nothing of the caller's environment."""
+def environment(folder, fault=None, home=None, report=None):
+    """For lq: nothing of the caller's."""
     env = {"PATH": os.environ["PATH"], "HOME": str(home or folder), "LC_ALL": "C.UTF-8",
-           "TZ": "UTC", "LQ_HOSTNAME": hostname, "ASAN_OPTIONS": ASAN_OPTIONS,
-           "GIT_CEILING_DIRECTORIES": str(folder), **more}
-    report = None
+           "TZ": "UTC", "LQ_HOSTNAME": "testhost", "ASAN_OPTIONS": ASAN_OPTIONS,
+           "GIT_CEILING_DIRECTORIES": str(folder)}
     if fault:
-        report = pathlib.Path(folder) / "report"
         report.write_bytes(b"")
         env.update(fault.environment(report))
+    return env
+
+
+def lq(folder, *words, fault=None, home=None):
+    """Run lq in `folder`."""
+    report = pathlib.Path(folder) / "report"
     words = [str(word) for word in words]
-    done = subprocess.run([LQ, *words], cwd=folder, env=env, stdin=subprocess.DEVNULL,
-                          capture_output=True, timeout=TIMEOUT_SEC, check=False)
+    done = subprocess.run([LQ, *words], cwd=folder, env=environment(folder, fault, home, report),
+                          stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT_SEC,
+                          check=False)
     return Outcome(words, done.returncode, done.stdout.decode(errors="replace"),
                    done.stderr.decode(errors="replace"), report.read_text().strip() if fault else "")
+
+
+class Stopped:
+    """lq in `folder`, stopped at the n-th call on a path that contains `path`; `hit` is that call, ""
+    when it has ended without."""
+
+    def __init__(self, folder, *words, at, path):
+        self.words = [str(word) for word in words]
+        self.folder = pathlib.Path(folder)
+        report = self.folder / "stopped"
+        self.errors = open(self.folder / "errors", "w+b")
+        self.process = subprocess.Popen(
+            [LQ, *self.words], cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=self.errors, env=environment(folder, Fault(at, "STOP", path=path), None, report))
+        self.status = None
+        _, status = os.waitpid(self.process.pid, os.WUNTRACED)
+        if not os.WIFSTOPPED(status):
+            self.status = os.waitstatus_to_exitcode(status)
+        self.hit = report.read_text().strip()
+
+    def go_on(self):
+        """Let it, and wait for its end."""
+        if self.status is None:
+            os.kill(self.process.pid, signal.SIGCONT)
+            _, status = os.waitpid(self.process.pid, 0)
+            self.status = os.waitstatus_to_exitcode(status)
+        self.process.returncode = self.status
+        self.errors.seek(0)
+        outcome = Outcome(self.words, self.status, "", self.errors.read().decode(), self.hit)
+        self.errors.close()
+        return outcome
 
 
 def sha256(path):
