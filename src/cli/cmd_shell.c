@@ -53,15 +53,16 @@ static void *watch(void *arg)
 {
     struct shell *shell = arg;
     char byte;
+    ssize_t len;
 
-    while (read(interrupts[0], &byte, 1) == 1) {
-        if (atomic_load(&shell->running))
+    while ((len = read(interrupts[0], &byte, 1)) > 0 || (len < 0 && errno == EINTR)) {
+        if (len > 0 && atomic_load(&shell->running))
             lq_queries_interrupt(&shell->queries);
     }
     return NULL;
 }
 
-/* Again before each statement: the pager takes Ctrl-C for itself while it is there. */
+/* Again before each statement: the pager takes Ctrl-C for itself while it is there, libedit while it reads. */
 static void catch_interrupts(void)
 {
     struct sigaction action = { .sa_handler = on_interrupt, .sa_flags = SA_RESTART };
@@ -71,9 +72,17 @@ static void catch_interrupts(void)
 
 static enum lq_status start_watching(struct shell *shell, struct lq_error *err)
 {
+    sigset_t all, before;
+    int failed;
+
     if (pipe2(interrupts, O_CLOEXEC) != 0)
         return lq_error_errno(err, errno, "cannot watch for signals");
-    if (pthread_create(&shell->watcher, NULL, watch, shell) != 0)
+    /* Signals are for the thread that reads: libedit waits for them. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    failed = pthread_create(&shell->watcher, NULL, watch, shell);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failed)
         return lq_error_set(err, LQ_IO, "cannot start a thread");
     catch_interrupts();
     return LQ_OK;
@@ -135,13 +144,13 @@ static enum lq_status show(struct shell *shell, const char *sql, const struct lq
     const bool paged = begin_output(shell);
     enum lq_status status;
 
+    if (shell->interactive)
+        catch_interrupts();
     atomic_store(&shell->running, true);
     status = run_sql(shell, sql, params, err);
     atomic_store(&shell->running, false);
     if (!end_output(shell, paged) && status == LQ_OK)
         status = lq_error_set(err, LQ_IO, "cannot write standard output");
-    if (shell->interactive)
-        catch_interrupts();
     if (status == LQ_SQL && strncmp(err->message, "INTERRUPT", 9) == 0)
         return lq_error_set(err, LQ_CANCELLED, "interrupted");
     return status;

@@ -4,6 +4,7 @@
     terminal.py COMMAND... <<'END'
     see TEXT        wait until the text has come, behind what was seen before
     send KEYS       type; \\t, \\r, \\x03 as in Python
+    signal NAME     send the signal, such as SIGCONT
     until KEYS|TEXT type again and again until the text has come
     end STATUS      wait until the program has ended so
     END
@@ -14,6 +15,7 @@ import os
 import pty
 import re
 import select
+import signal
 import sys
 import time
 
@@ -50,6 +52,10 @@ class Terminal:
 
     def send(self, keys):
         os.write(self.fd, keys.encode().decode("unicode_escape").encode())
+        return True
+
+    def signal(self, name):
+        os.kill(self.pid, signal.Signals[name])
         return True
 
     def until(self, words):
