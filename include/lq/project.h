@@ -29,6 +29,7 @@ struct lq_config {
     char *sync_mode;        /* auto, copy or symlink; NULL: auto */
     bool sync_include_raw;
     enum lq_auto sync_auto;
+    int sync_retry_budget_sec; /* 0: the default */
     char *sync_hostname;
 };
 

@@ -118,7 +118,10 @@ static const char *env_name_problem(struct lq_str value)
     return NULL;
 }
 
-enum kind { KIND_TEXT, KIND_BOOL, KIND_NAMES, KIND_PATTERNS, KIND_AUTO };
+/* A day. */
+#define MAX_SECONDS 86400
+
+enum kind { KIND_TEXT, KIND_BOOL, KIND_SECONDS, KIND_NAMES, KIND_PATTERNS, KIND_AUTO };
 
 static const struct key {
     const char *section, *name;
@@ -137,6 +140,8 @@ static const struct key {
     { "sync", "mode", KIND_TEXT, offsetof(struct lq_config, sync_mode), mode_problem },
     { "sync", "include_raw", KIND_BOOL, offsetof(struct lq_config, sync_include_raw), NULL },
     { "sync", "auto", KIND_AUTO, offsetof(struct lq_config, sync_auto), NULL },
+    { "sync", "retry_budget_sec", KIND_SECONDS, offsetof(struct lq_config, sync_retry_budget_sec),
+      NULL },
     { "sync", "hostname", KIND_TEXT, offsetof(struct lq_config, sync_hostname),
       lq_identity_problem },
 };
@@ -183,6 +188,28 @@ static enum lq_status read_bool(struct reader *reader, const struct key *key)
         }
     }
     return lq_yaml_bad(&reader->yaml, key->section, key->name, "must be true or false");
+}
+
+static enum lq_status read_seconds(struct reader *reader, const struct key *key)
+{
+    int *member = (int *)((char *)reader->config + key->offset);
+    const struct lq_str text = lq_yaml_text(&reader->yaml);
+    int value = 0;
+
+    if (lq_yaml_is_null(&reader->yaml))
+        return LQ_OK;
+    if (reader->yaml.event->type == FYET_SCALAR && text.len >= 1 && text.len <= 5) {
+        size_t i = 0;
+
+        for (; i < text.len && text.ptr[i] >= '0' && text.ptr[i] <= '9'; i++)
+            value = value * 10 + text.ptr[i] - '0';
+        if (i == text.len && value >= 1 && value <= MAX_SECONDS) {
+            *member = value;
+            return LQ_OK;
+        }
+    }
+    return lq_yaml_bad(&reader->yaml, key->section, key->name,
+                       "must be a number of seconds from 1 to 86400");
 }
 
 static void free_names(char ***names)
@@ -281,7 +308,7 @@ static enum lq_status read_value(struct reader *reader, const struct key *key)
 {
     static enum lq_status (*const read[])(struct reader *, const struct key *) = {
         [KIND_TEXT] = read_text,         [KIND_BOOL] = read_bool, [KIND_NAMES] = read_names,
-        [KIND_PATTERNS] = read_patterns, [KIND_AUTO] = read_auto,
+        [KIND_PATTERNS] = read_patterns, [KIND_AUTO] = read_auto, [KIND_SECONDS] = read_seconds,
     };
 
     return read[key->kind](reader, key);

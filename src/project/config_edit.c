@@ -145,6 +145,7 @@ static bool differs_only_in(const struct lq_config *before, const struct lq_conf
            same_text(after->sync_destination, before->sync_destination) &&
            same_text(after->sync_mode, before->sync_mode) &&
            after->sync_include_raw == before->sync_include_raw &&
+           after->sync_retry_budget_sec == before->sync_retry_budget_sec &&
            same_text(after->sync_hostname, before->sync_hostname);
 }
 

@@ -91,6 +91,8 @@ enum lq_status lq_s3_try(struct lq_s3 *s3, lq_s3_attempt_fn *attempt, void *ctx,
 struct signed_request {
     struct lq_s3 *s3;
     struct lq_s3_request request;
+    const struct lq_s3_pair *headers; /* sent, and not signed */
+    size_t n_headers;
     const char *permission;
     int put_fd;
     int64_t put_bytes;
@@ -110,8 +112,8 @@ static enum lq_status ask_once(void *ctx, enum lq_s3_verdict *verdict, struct lq
     const struct lq_http_request request = {
         .url = url,
         .what = name,
-        .headers = asked->request.headers,
-        .n_headers = asked->request.n_headers,
+        .headers = asked->headers,
+        .n_headers = asked->n_headers,
         .put_fd = asked->put_fd,
         .put_bytes = asked->put_bytes,
         .sink = asked->sink,
@@ -206,11 +208,9 @@ enum lq_status lq_s3_put(struct lq_s3 *s3, const char *path, int fd, int64_t siz
     LQ_CLEANUP(lq_free) char *key = lq_s3_url_key(&s3->url, path);
     struct signed_request asked = {
         .s3 = s3,
-        .request = { .method = "PUT",
-                     .bucket = s3->url.bucket,
-                     .key = key,
-                     .headers = condition,
-                     .n_headers = create_only ? LQ_COUNT(condition) : 0 },
+        .request = { .method = "PUT", .bucket = s3->url.bucket, .key = key },
+        .headers = condition,
+        .n_headers = create_only ? LQ_COUNT(condition) : 0,
         .permission = "s3:PutObject",
         .put_fd = fd,
         .put_bytes = size_bytes,

@@ -25,7 +25,7 @@ if [[ -z ${LQ_TEST_ROOT:-} ]]; then
     LQ_TEST_ROOT=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
     build=${LQ_BUILD_ROOT:-$LQ_TEST_ROOT/build}
     kept=()
-    for name in TMPDIR ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS LQ_TEST_TOOLS LQ_RECORD; do
+    for name in TMPDIR ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS LQ_TEST_TOOLS LQ_TEST_FULL LQ_RECORD; do
         [[ -z ${!name:-} ]] || kept+=("$name=${!name}")
     done
     exec env -i "LQ_TEST_ROOT=$LQ_TEST_ROOT" "LQ_BUILD_ROOT=$build" "PATH=$build:$PATH" \

@@ -40,28 +40,40 @@ wait_for_port() {
     return 1
 }
 
+# serve_s3 [OPTION OF VERSITYGW...]: on s3_port. False when it is not free.
+serve_s3() {
+    ROOT_ACCESS_KEY_ID=ROOTKEY ROOT_SECRET_ACCESS_KEY=rootsecret \
+        in_background gw versitygw --port "127.0.0.1:$s3_port" --iam-dir "$s3/iam" \
+        --iam-cache-disable --access-log "$s3/access.log" --quiet --keep-alive "$@" posix "$s3_root"
+    # shellcheck disable=SC2154 # in_background sets it
+    wait_for_port "$s3_port" "$pid_gw"
+}
+
 # start_s3 [OPTION OF VERSITYGW...]
 start_s3() {
+    local try
     need versitygw
-    s3=$state/s3
-    s3_root=$s3/data s3_objects=$s3/data/bucket
+    s3=$state/s3 s3_root=$s3/data s3_objects=$s3/data/bucket
     mkdir -p "$s3_objects" "$s3/iam"
     [[ -f $s3/iam/users.json ]] || printf '{"accessAccounts":{}}' >"$s3/iam/users.json"
     : >>"$s3/access.log"
-    local try
     for try in 1 2 3; do
         s3_port=$(free_port)
-        ROOT_ACCESS_KEY_ID=ROOTKEY ROOT_SECRET_ACCESS_KEY=rootsecret \
-            in_background gw versitygw --port "127.0.0.1:$s3_port" --iam-dir "$s3/iam" \
-            --iam-cache-disable --access-log "$s3/access.log" --quiet --keep-alive "$@" \
-            posix "$s3_root"
-        # shellcheck disable=SC2154 # in_background sets it
-        ! wait_for_port "$s3_port" "$pid_gw" || break
+        ! serve_s3 "$@" || break
         ((try < 3)) || { cat "$state/gw.log"; return 1; }
     done
     export AWS_ACCESS_KEY_ID=ROOTKEY AWS_SECRET_ACCESS_KEY=rootsecret AWS_REGION=us-east-1
     export AWS_ENDPOINT_URL=http://127.0.0.1:$s3_port
+    # DuckDB's extension that finds credentials keeps what it made.
+    echo 'leak:aws.duckdb_extension' >"$state/leaks"
+    export LSAN_OPTIONS=suppressions=$state/leaks:print_suppressions=0
     forget_requests
+}
+
+# stop_s3, serve_s3 again: the objects stay.
+stop_s3() {
+    kill -KILL "$pid_gw"
+    while kill -0 "$pid_gw" 2>/dev/null; do sleep 0.01; done
 }
 
 # add_user NAME: one without any right, whose secret is NAMEsecret. Before start_s3.
@@ -99,12 +111,6 @@ for number, statement in enumerate(policy["Statement"]):
 json.dump(policy, sys.stdout)
 END
     put "$state/policy.json" '?policy='
-}
-
-# stop_s3, start_s3 again: the objects stay.
-stop_s3() {
-    kill -KILL "$pid_gw"
-    while kill -0 "$pid_gw" 2>/dev/null; do sleep 0.01; done
 }
 
 # What was asked of the server since forget_requests, a line each: "PutObject 200 KEY".

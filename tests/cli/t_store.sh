@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What every kind of central store must hold, on each of them: a folder, and S3 on versitygw.
-# shellcheck disable=SC2030,SC2031,SC2154 # each test has its HOME; s3.sh sets the server's variables
+# shellcheck disable=SC2030,SC2031,SC2119,SC2154 # each test has its HOME; s3.sh sets the server's variables
 . "$(dirname -- "$0")/lib.sh"
 . "$(dirname -- "$0")/s3.sh"
 

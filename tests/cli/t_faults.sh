@@ -1,0 +1,174 @@
+#!/usr/bin/env bash
+# lq sync to S3 when requests fail, servers stop and lq is killed: everything arrives, or what is missing is
+# named and the next sync brings it.
+#
+# LQ_TEST_FULL=1 (script/fuzz) takes 1,000 runs, three rates and 50 kills in place of 40, one and 8, and
+# the silence of 30 s.
+# shellcheck disable=SC2031,SC2119,SC2154 # lib.sh gives each test its HOME; s3.sh sets the server's variables
+. "$(dirname -- "$0")/lib.sh"
+. "$(dirname -- "$0")/s3.sh"
+
+if [[ -n ${LQ_TEST_FULL:-} ]]; then
+    n_runs=1000 rates='0.05 0.1 0.3' n_kills=50 n_push=200
+else
+    n_runs=40 rates=0.3 n_kills=8 n_push=40
+fi
+
+# make_runs N: a project with so many different runs, quickly: copies of one under other uids.
+make_runs() {
+    new_project
+    lq run -q -n build sh -c 'echo "a.c:1:2: error: no"; exit 1' 2>/dev/null || true
+    local file folder i
+    file=$(echo .lq/logs/*/*/*.parquet) folder=$(dirname .lq/logs/*/*/*.parquet)
+    for ((i = 2; i <= $1; i++)); do
+        printf "COPY (SELECT * REPLACE (%d::BIGINT AS run_id, '0198c8a4-0000-7000-8000-%012x' AS run_uid) FROM '%s') TO '%s/%03d_build_120000.parquet';\n" \
+            "$i" "$i" "$file" "$folder" "$i"
+    done | duckdb >/dev/null
+}
+
+# break_requests SEED RATE FAULT...: requests go through the proxy from now on.
+break_requests() {
+    in_background proxy python3 "$LQ_TEST_ROOT/tests/cli/fault_proxy.py" "$s3_port" "$@"
+    until [[ -s $state/proxy.log ]]; do sleep 0.01; done
+    AWS_ENDPOINT_URL=http://127.0.0.1:$(<"$state/proxy.log")
+}
+mend_requests() {
+    kill "$pid_proxy"
+    export AWS_ENDPOINT_URL=http://127.0.0.1:$s3_port
+}
+
+# expect_all_there N: each run once, with its bytes; nothing else.
+expect_all_there() {
+    local there=$s3_objects/lq/namespace=acme/project=rocket/hostname=testhost
+    expect test "$(objects lq | grep -c parquet)" = "$1"
+    expect diff <(cd .lq/logs && find . -name '*.parquet' -exec sha256sum {} + | cut -c-64 | sort) \
+        <(find "$there" -name '*.parquet' -exec sha256sum {} + | cut -c-64 | sort)
+}
+
+test_random_faults() {
+    local rate
+    for rate in $rates; do
+        rm -rf "$state/s3" .lq .git
+        start_s3
+        make_runs "$n_runs"
+        break_requests "seed $rate" "$rate" 503 500 reset_before reset_after lost truncate drip
+        run lq sync s3://bucket/lq
+        expect_rc 0
+        mend_requests
+        expect_all_there "$n_runs"
+        # Reading through the same.
+        break_requests "reading $rate" "$rate" 503 500 reset_before lost truncate drip
+        run lq pull s3://bucket/lq ~/copy
+        expect_rc 0
+        run diff -r --exclude=_lq "$s3_objects/lq" ~/copy
+        expect_rc 0
+        rm -r ~/copy
+        mend_requests
+        stop_s3
+    done
+}
+
+test_lost_answers() {
+    start_s3
+    make_runs 8
+    break_requests 1 0.5 lost
+    run lq sync s3://bucket/lq
+    expect_rc 0
+    expect_all_there 8
+}
+
+# When nothing gets through, what is missing is named, and the next sync brings it.
+test_budget() {
+    local fault
+    start_s3
+    new_project
+    printf 'project: {namespace: acme, project: rocket}\nsync: {retry_budget_sec: 1}\n' >.lq/config.yaml
+    FAULTS_WHILE=$state/broken break_requests 1 1 503 500 reset_after
+    lq run -q -n first true 2>/dev/null
+    lq sync s3://bucket/lq 2>/dev/null
+    for fault in one two three; do lq run -q -n "$fault" true 2>/dev/null; done
+    touch "$state/broken"
+    run lq sync s3://bucket/lq
+    expect_rc 1
+    expect_in_stderr '3 of 3 runs could not be synced'
+    for fault in 002_one 003_two 004_three; do
+        expect test "$(grep -c "/${fault}_[0-9]*.parquet' is missing there: " "$state/err")" = 1
+    done
+    expect test "$(objects lq | grep -c parquet)" = 1
+    run lq sync --status s3://bucket/lq
+    expect_rc 0
+    rm "$state/broken"
+    run lq sync s3://bucket/lq
+    expect_rc 0
+    expect_all_there 4
+}
+
+test_wrong_clock() {
+    start_s3
+    make_runs 2
+    break_requests 1 1 skew
+    run lq sync s3://bucket/lq
+    expect_rc 1
+    expect_in_stderr 'the clock of this machine is too far from that of'
+    mend_requests
+    run lq sync s3://bucket/lq
+    expect_rc 0
+    expect_all_there 2
+}
+
+# A store that ignores If-None-Match is found out: every run gets a name that no other has.
+test_condition_is_ignored() {
+    start_s3
+    make_runs 3
+    break_requests 1 0 strip
+    run lq sync s3://bucket/lq
+    expect_rc 0
+    expect test "$(objects lq | grep -cE '/00[0-9]_build_[0-9]{6}-[0-9a-f]{8}.parquet$')" = 3
+    lq run -q true 2>/dev/null
+    run lq sync s3://bucket/lq
+    expect_rc 0
+    expect test "$(objects lq | grep -cE -- '-[0-9a-f]{8}.parquet$')" = 4
+}
+
+test_server_restarts() {
+    start_s3
+    make_runs 16
+    break_requests 1 0.5 drip
+    lq sync -j 2 s3://bucket/lq 2>"$state/err" &
+    local pid=$!
+    until objects lq | grep -q parquet; do sleep 0.01; done
+    stop_s3
+    sleep 0.3
+    serve_s3
+    wait "$pid" || fail "$(cat "$state/err")"
+    expect_all_there 16
+}
+
+# Killed at any moment, nothing is lost and nothing is there twice.
+test_kills() {
+    local i
+    start_s3
+    make_runs "$n_push"
+    for ((i = 0; i < n_kills; i++)); do
+        lq sync -j 4 s3://bucket/lq 2>/dev/null &
+        # From the start of the engine to the last object.
+        sleep "0.$(printf '%03d' $((30 + i * 397 % 470)))"
+        kill -KILL $! 2>/dev/null || true
+        wait $! 2>/dev/null || true
+    done
+    run lq sync s3://bucket/lq
+    expect_rc 0
+    expect_all_there "$n_push"
+}
+
+test_silence() {
+    [[ -n ${LQ_TEST_FULL:-} ]] || return 0
+    start_s3
+    make_runs 20
+    break_requests 1 0.1 silence
+    run lq sync s3://bucket/lq
+    expect_rc 0
+    expect_all_there 20
+}
+
+run_tests "$@"
