@@ -14,7 +14,7 @@
  *     flush(remote)             what was published is durable
  *
  * A kind without publish() is one whose stage() makes a file visible and durable, create-only, in one
- * step (one PUT); it has no begin, settle, unstage and flush either. The bytes of source_fd were
+ * step (one PUT); it has no settle, unstage and flush either. The bytes of source_fd were
  * then compared with what was recorded before stage() is called.
  *
  * Nothing is removed or overwritten but by replace() and sweep().

@@ -13,6 +13,9 @@
  * time of a request instead of its silence: 4 MiB in 30 s is slower than any network that is used. */
 #define ENGINE_MAX_BYTES (4 << 20)
 
+/* For fewer files, loading the engine takes longer than all their requests. */
+#define ENGINE_MIN_FILES 16
+
 /* S3's limit for one PUT. */
 #define PUT_MAX_BYTES (INT64_C(5) << 30)
 
@@ -26,6 +29,7 @@ struct s3_remote {
     pthread_mutex_t lock; /* of what follows */
     struct lq_db_writer *writer;
     bool tried_writer;
+    bool many_files; /* so many that the engine is worth loading */
 };
 
 /* ---- where it is ---- */
@@ -128,6 +132,11 @@ static enum lq_status prepare(struct lq_remote *remote, const char *folder, stru
 
 /* ---- writing ---- */
 
+static void begin(struct lq_remote *remote, size_t n_files)
+{
+    ((struct s3_remote *)remote)->many_files = n_files >= ENGINE_MIN_FILES;
+}
+
 /* The engine that writes, loaded for the first file; NULL when there is none, which is no failure:
  * libcurl can do all of it. */
 static struct lq_db_writer *get_writer(struct s3_remote *self)
@@ -169,7 +178,7 @@ static enum lq_status put_file(struct s3_remote *self, const char *path, int fd,
 {
     if (size_bytes > PUT_MAX_BYTES)
         return lq_error_set(err, LQ_BAD_INPUT, "cannot store '%s': over 5 GB", path);
-    if (size_bytes <= ENGINE_MAX_BYTES && get_writer(self)) {
+    if (size_bytes <= ENGINE_MAX_BYTES && self->many_files && get_writer(self)) {
         LQ_CLEANUP(lq_free) char *key = lq_s3_url_key(&self->s3->url, path);
         LQ_CLEANUP(lq_free) char *name = lq_s3_name(self->s3, path);
         struct engine_put put = { self, fd, key, name };
@@ -264,6 +273,7 @@ const struct lq_remote_kind lq_remote_s3 = {
     .open = open_s3,
     .prepare = prepare,
     .close = close_s3,
+    .begin = begin,
     .stage = stage,
     .list = list,
     .same = same,
