@@ -482,13 +482,17 @@ test_tls() {
     AWS_CA_BUNDLE='' run lq history -d @urls
     expect_rc 1
     expect_not_in_stderr Signature
-    # The engine that writes verifies as well as the rest.
     expect_requests 1 'PutObject 200 .*parquet'
-    runs 1
+    # The engine, which writes when there are many, verifies as well as the rest.
+    runs 17
     AWS_CA_BUNDLE='' run lq sync s3://bucket/lq
     expect_rc 1
     expect_in_stderr 'the certificate does not hold'
     expect_requests 1 'PutObject 200 .*parquet'
+    run lq sync s3://bucket/lq
+    expect_rc 0
+    expect_requests 18 'PutObject 200 .*parquet'
+    expect test "$(grep -c 's3_PutObject .* 200 .* duckdb/' "$s3/access.log")" = 17
 }
 
 # A large raw log goes in flat memory, whole.
