@@ -54,6 +54,7 @@ struct lq_sync_opts lq_auto_opts(const struct lq_config *config)
         .now = lq_time_now(),
         .include_raw = config->sync_include_raw,
         .environment = environ,
+        .retry_budget_sec = config->sync_retry_budget_sec,
     };
 
     (void)lq_sync_mode_parse(config->sync_mode, &opts.mode); /* the configuration was checked */

@@ -44,13 +44,12 @@ static enum lq_status set_up_writer(struct lq_db *db, const struct lq_s3_config 
 {
     LQ_CLEANUP(lq_buf_release) struct lq_buf sql = LQ_BUF_INIT;
 
-    lq_buf_adds(&sql,
-                "SET http_retries = 0; SET http_timeout = 30; SET enable_http_logging = false;"
-                "SET httpfs_client_implementation = 'curl';"
-                "SET enable_server_cert_verification = true;"
-                "SET enable_curl_server_cert_verification = true;");
+    lq_buf_adds(&sql, "SET GLOBAL http_retries = 0; SET GLOBAL http_timeout = 30;"
+                      "SET GLOBAL httpfs_client_implementation = 'curl';"
+                      "SET GLOBAL enable_server_cert_verification = true;"
+                      "SET GLOBAL enable_curl_server_cert_verification = true;");
     if (config->ca_bundle) {
-        lq_buf_adds(&sql, "SET ca_cert_file = ");
+        lq_buf_adds(&sql, "SET GLOBAL ca_cert_file = ");
         lq_db_add_literal(&sql, config->ca_bundle);
         lq_buf_adds(&sql, ";");
     }
