@@ -28,6 +28,7 @@ make_runs() {
 
 # break_requests SEED RATE FAULT...: requests go through the proxy from now on.
 break_requests() {
+    rm -f "$state/proxy.log"
     in_background proxy python3 "$LQ_TEST_ROOT/tests/cli/fault_proxy.py" "$s3_port" "$@"
     until [[ -s $state/proxy.log ]]; do sleep 0.01; done
     AWS_ENDPOINT_URL=http://127.0.0.1:$(<"$state/proxy.log")
