@@ -120,13 +120,13 @@ test_killed_or_refused_at_every_call() {
         [[ $error == KILL ]] && step=1 || step=3
         for ((n = 1; n < 100; n += step)); do
             rm -f .lq/index.duckdb*
-            : >done
+            : >injected
             (env LD_PRELOAD="$library" LQ_INJECT_AT="$n" LQ_INJECT_ERROR="$error" \
-                LQ_INJECT_REPORT="$PWD/done" LQ_INJECT_PATH=index.duckdb \
+                LQ_INJECT_REPORT="$PWD/injected" LQ_INJECT_PATH=index.duckdb \
                 LQ_INJECT_CALLS=open,write,fsync,rename,unlink,truncate \
                 ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_order=0" \
                 lq index) >/dev/null 2>&1 || true
-            [[ -s done ]] || break
+            [[ -s injected ]] || break
             expect test "$(answers 2>/dev/null)" = 5/15,10/10
         done
         ((n > 20 && n < 100)) || fail "$n calls"
