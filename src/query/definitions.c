@@ -85,7 +85,7 @@ enum lq_status lq_definitions_add(struct lq_query *query, const char *sql, struc
     LQ_CLEANUP(lq_buf_release) struct lq_buf script = LQ_BUF_INIT;
     size_t capacity = 0;
 
-    if (!query->definitions) {
+    if (query->n_definitions == 0) {
         split(query, &capacity, lq_sql_views);
         split(query, &capacity, lq_sql_macros);
     }

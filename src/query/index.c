@@ -284,8 +284,9 @@ static void add_listed(struct lq_buf *sql, const struct build *build,
 {
     lq_buf_adds(sql, "CREATE OR REPLACE TEMP TABLE listed AS FROM (VALUES ");
     for (size_t i = 0; i < count; i++) {
-        lq_buf_addf(sql, "%s(%lld::INTEGER, ", i ? "," : "",
-                    (long long)(build->first_file_no + (files[i] - build->files->files)));
+        const int64_t file_no = build->first_file_no + (files[i] - build->files->files);
+
+        lq_buf_addf(sql, "%s(%lld::INTEGER, ", i ? "," : "", (long long)file_no);
         lq_db_add_literal(sql, files[i]->path);
         lq_buf_adds(sql, ", ");
         lq_db_add_literal(sql, files[i]->name);
