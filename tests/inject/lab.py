@@ -173,9 +173,9 @@ def run_files(project):
 
 
 def found(top, follow=False):
-    """Paths below `top` of all files that a reader takes for runs."""
+    """Paths below `top` of all files that a reader takes for runs: none in folders with a dot."""
     for folder, folders, names in os.walk(top, followlinks=follow):
-        folders.sort()
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in names:
             if name.endswith(".parquet"):
                 yield os.path.relpath(os.path.join(folder, name), top)
