@@ -142,8 +142,8 @@ static void find_places(struct lq_query *query, const struct lq_project *project
     if (!with_store)
         return;
     query->store_root = root_of(scope->data ? scope->data : scope->store);
-    query->store_folder =
-        scope->include_synced ? part_of(query->store_root, project) : lq_strdup(query->store_root);
+    query->store_folder = scope->include_synced && project ? part_of(query->store_root, project)
+                                                           : lq_strdup(query->store_root);
     query->indexes[1] = (struct lq_index){
         .name = "store_index",
         .in_store = true,
