@@ -21,9 +21,9 @@ static const struct {
     const char *key;
     bool lq;
 } fields[] = {
-    { "file", false },      { "line", false },    { "column", false }, { "severity", false },
-    { "code", false },      { "message", false }, { "tool", true },    { "testName", true },
-    { "testStatus", true }, { "duration", true },
+    { "file", false },      { "line", false },    { "column", false },   { "severity", false },
+    { "code", false },      { "message", false }, { "tool", true },      { "testName", true },
+    { "testStatus", true }, { "duration", true }, { "location", false },
 };
 #define N_FIELDS (sizeof fields / sizeof fields[0])
 
@@ -383,7 +383,7 @@ static void put_matchers(void)
             fprintf(out, ", .statuses = statuses_%d", i);
         if (json_object_get(lq, "codes"))
             fprintf(out, ", .codes = codes_%d", i);
-        fprintf(out, ", .find = %d, .n_finds = %zu, .need = %u, .part = %d, .once = %d",
+        fprintf(out, ", .finds = &lq_rules[%d], .n_finds = %zu, .need = %u, .part = %d, .once = %d",
                 matchers[i].find, json_array_size(matchers[i].finds), fields_needed(&matchers[i]),
                 index_of(parts, text_of(lq, "part", "whole"), matchers[i].file),
                 json_is_true(json_object_get(lq, "once")));

@@ -10,6 +10,7 @@
 #define LQ_QUERY_H
 
 #include <lq/error.h>
+#include <lq/format.h>
 #include <lq/project.h>
 #include <lq/rows.h>
 #include <stdbool.h>
@@ -71,9 +72,9 @@ LQ_CHECK enum lq_status lq_query_open(struct lq_query **query, const struct lq_p
                                       const struct lq_scope *scope, struct lq_error *err);
 
 /* Parse the log `path` ("-": standard input) and open its events in the same views, as one run
- * without id. `format`: as in lq_parser_new. */
+ * without id. `opts`: as in lq_parser_new. */
 LQ_CHECK enum lq_status lq_query_open_log(struct lq_query **query, const char *path,
-                                          const char *format, struct lq_error *err);
+                                          const struct lq_parser_opts *opts, struct lq_error *err);
 
 /* Number of runs in the scope. */
 int64_t lq_query_run_count(const struct lq_query *query);

@@ -19,6 +19,7 @@
 #include <lq/capture.h>
 #include <lq/error.h>
 #include <lq/event.h>
+#include <lq/format.h>
 #include <lq/project.h>
 #include <lq/redact.h>
 #include <lq/run.h>
@@ -33,7 +34,7 @@ LQ_CHECK enum lq_status lq_store_open(struct lq_store **store, const struct lq_p
 void lq_store_close(struct lq_store **store);
 
 struct lq_recorder_opts {
-    const char *format; /* NULL: detect line by line */
+    struct lq_parser_opts parser; /* what to read; nothing set: every format */
     bool keep_raw;
     bool keep_excerpt; /* for lq_recorder_excerpt */
 };

@@ -32,6 +32,7 @@ struct lq_cli {
     char *store;     /* the central store: LQ_STORE, sync.destination, ~/.lq/projects */
     char *cache_dir; /* XDG_CACHE_HOME/lq or ~/.cache/lq */
     char *data;      /* -d, with ~ expanded */
+    struct lq_matchers *matchers; /* formats of users, once they were asked for (matchers.h) */
     struct lq_scope scope;
     FILE *out; /* where answers go: standard output, or the pager before it */
     enum lq_out_format format;

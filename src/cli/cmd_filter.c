@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* lq filter: events by simple conditions, without SQL. */
 #include "cli/cli.h"
+#include "cli/matchers.h"
 #include <sys/stat.h>
 
 #define TABLE_ROWS 50
@@ -170,7 +171,7 @@ static enum lq_status filter_main(struct lq_cli *cli, const void *argp, struct l
     LQ_TRY(read_words(&filter, args, err));
     log = filter.subject && is_log(filter.subject);
     if (log)
-        LQ_TRY(lq_query_open_log(&query, filter.subject, NULL, err));
+        LQ_TRY(lq_cli_open_log(cli, &query, filter.subject, NULL, err));
     else
         LQ_TRY(lq_cli_open_query(cli, &query, &empty, err));
     if (filter.subject && !log)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* lq query, lq sql: ask in SQL, about recorded runs or about a log on the spot. */
 #include "cli/cli.h"
+#include "cli/matchers.h"
 #include <ctype.h>
 #include <lq/event.h>
 #include <lq/rows.h>
@@ -108,7 +109,7 @@ static enum lq_status query_main(struct lq_cli *cli, const void *argp, struct lq
         return lq_error_set(err, LQ_USAGE, "--format goes with a log file");
     LQ_TRY(lq_cli_read_limit(args->limit, cli->format, 0, &limit, err));
     if (args->subject && !sql_given)
-        LQ_TRY(lq_query_open_log(&query, args->subject, args->format, err));
+        LQ_TRY(lq_cli_open_log(cli, &query, args->subject, args->format, err));
     else
         LQ_TRY(lq_cli_open_query(cli, &query, &empty, err));
     sql = sql_given ? lq_strdup(args->subject) : build_select(cli, args);

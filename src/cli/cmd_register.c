@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* lq register, lq unregister, lq commands: the names that `lq run` knows in this project. */
 #include "cli/cli.h"
+#include "cli/matchers.h"
 #include <lq/commands.h>
-#include <lq/format.h>
 
 struct register_args {
     const char *format, *description;
@@ -29,18 +29,6 @@ static const struct lq_opt unregister_opts[] = {
     LQ_ARG(struct unregister_args, name, "name", "as 'lq commands' lists it"),
     LQ_OPT_END,
 };
-
-static bool is_format(const char *name)
-{
-    size_t n;
-    const struct lq_format_info *formats = lq_formats(&n);
-
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(formats[i].name, name) == 0)
-            return true;
-    }
-    return false;
-}
 
 /*
  * The words are NAME, options, and the command. Behind a command that is one shell line ("make -j8")
@@ -79,7 +67,8 @@ static enum lq_status register_main(struct lq_cli *cli, const void *argp, struct
     char *const *words;
 
     LQ_TRY(read_words(&args, &name, &words, err));
-    if (args.format && !is_format(args.format))
+    LQ_TRY(lq_cli_load_matchers(cli, false, err));
+    if (args.format && !lq_cli_is_format(cli, args.format))
         return lq_error_set(err, LQ_BAD_INPUT, "unknown format '%s'", args.format);
     line = lq_cli_command_line(words);
     command = (struct lq_registered){

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* lq schema, lq formats: what can be asked about, and what can be read. */
+/* lq schema: what can be asked about. */
 #include "base/file.h"
 #include "cli/cli.h"
-#include <lq/format.h>
 
 struct schema_args {
     bool sql;
@@ -85,29 +84,6 @@ static enum lq_status schema_main(struct lq_cli *cli, const void *argp, struct l
     return lq_cli_list_finish(list, err);
 }
 
-static const struct lq_opt formats_opts[] = { LQ_OPT_END };
-
-static enum lq_status formats_main(struct lq_cli *cli, const void *argp, struct lq_error *err)
-{
-    static const struct lq_cli_column columns[] = { { "format", "VARCHAR" },
-                                                    { "tool_name", "VARCHAR" },
-                                                    { "description", "VARCHAR" } };
-    static const char *const flexible[] = { "description", NULL };
-    LQ_CLEANUP(lq_cli_list_free) struct lq_cli_list *list = NULL;
-    size_t count;
-    const struct lq_format_info *infos = lq_formats(&count);
-
-    (void)argp;
-    LQ_TRY(lq_cli_list_new(&list, cli, columns, LQ_COUNT(columns), flexible, err));
-    for (size_t i = 0; i < count; i++)
-        LQ_TRY(lq_cli_list_add(list,
-                               (const struct lq_value[]){ lq_value_text(infos[i].name),
-                                                          lq_value_text(infos[i].tool_name),
-                                                          lq_value_text(infos[i].description) },
-                               err));
-    return lq_cli_list_finish(list, err);
-}
-
 const struct lq_command lq_cmd_schema = {
     .name = "schema",
     .summary = "list the columns of runs and events, or print the views",
@@ -115,12 +91,4 @@ const struct lq_command lq_cmd_schema = {
     .opts = schema_opts,
     .args_size = sizeof(struct schema_args),
     .main = schema_main,
-};
-
-const struct lq_command lq_cmd_formats = {
-    .name = "formats",
-    .summary = "list the log formats that lq reads",
-    .needs = LQ_NEEDS_SCOPE,
-    .opts = formats_opts,
-    .main = formats_main,
 };

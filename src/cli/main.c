@@ -515,6 +515,7 @@ static void open_standard_streams(void)
 void lq_cli_release(struct lq_cli *cli)
 {
     lq_query_close(&cli->query);
+    lq_matchers_free(&cli->matchers);
     lq_project_release(&cli->project);
     lq_free(&cli->cwd);
     lq_free(&cli->store);

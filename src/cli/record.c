@@ -3,6 +3,7 @@
 #include "cli/record.h"
 #include "base/time.h"
 #include "cli/auto.h"
+#include "cli/matchers.h"
 
 /* Facts that cost time; the child runs meanwhile. */
 static void *gather_facts(void *ctx)
@@ -18,8 +19,7 @@ enum lq_status lq_recording_begin(struct lq_recording *recording, struct lq_cli 
                                   const struct lq_record_opts *opts, struct lq_error *err)
 {
     const struct lq_config *config = &cli->project.config;
-    const struct lq_recorder_opts recorder_opts = {
-        .format = opts->format,
+    struct lq_recorder_opts recorder_opts = {
         .keep_raw = config->keep_raw && !opts->no_raw,
         .keep_excerpt = opts->keep_excerpt,
     };
@@ -33,6 +33,7 @@ enum lq_status lq_recording_begin(struct lq_recording *recording, struct lq_cli 
     run->started_at = lq_time_now();
     lq_facts_host(run, config->sync_hostname);
     lq_facts_environment(run, config->capture_env);
+    LQ_TRY(lq_cli_parser_opts(cli, opts->format, &recorder_opts.parser, err));
     LQ_TRY(lq_store_open(&recording->store, &cli->project, err));
     LQ_TRY(lq_recorder_new(&recording->recorder, recording->store, &recorder_opts, run, err));
     lq_recorder_preload(recording->recorder);

@@ -22,6 +22,7 @@ enum lq_field {
     LQ_FIELD_TEST_NAME,
     LQ_FIELD_TEST_STATUS,
     LQ_FIELD_DURATION,
+    LQ_FIELD_LOCATION, /* "12,5": line and column in one */
     LQ_N_FIELDS,
 };
 
@@ -55,20 +56,21 @@ struct lq_matcher {
     int severity, status;                        /* when no group tells it */
     const struct lq_word *severities, *statuses; /* ended by a NULL word; before the common words */
     const struct lq_code *codes; /* ended by a NULL word; what no word here means is kept */
-    const char *follow;     /* expression of the lines that still belong to the event, or NULL */
-    uint16_t find, n_finds; /* rules in lq_rules that look for fields in those lines */
-    uint16_t need;          /* bits of enum lq_field: without those there is no event */
+    const char *follow; /* expression of the lines that still belong to the event, or NULL */
+    const struct lq_rule *finds; /* rules that look for fields in those lines */
+    uint16_t n_finds;
+    uint16_t need; /* bits of enum lq_field: without those there is no event */
     enum lq_part part;
     bool once;                      /* an event said before by this matcher's owner is dropped */
     const struct lq_family *family; /* code that takes over, or NULL */
 };
 
-/* One pattern of a matcher. The patterns of a matcher follow each other in lq_rules; those of
- * `find` come after them. */
+/* One pattern of a matcher. The patterns of a matcher follow each other; those of `find` come after
+ * them. */
 struct lq_rule {
     const struct lq_matcher *matcher;
     const char *regexp;
-    uint8_t group[LQ_N_FIELDS]; /* 0: not captured */
+    uint8_t group[LQ_N_FIELDS]; /* 0: not captured; LQ_GROUP_ALL */
     bool first;                 /* may match any line; else only the line after its predecessor */
     bool last;
     bool loop;   /* matches as many lines as there are, each an event */

@@ -62,6 +62,7 @@ void lq_scanner_scan(struct lq_scanner *scanner, struct lq_str block, struct lq_
 struct compiled {
     const char *regexp;
     pcre2_code *code;
+    bool lent;
 };
 
 struct lq_matches {
@@ -92,7 +93,8 @@ void lq_matches_free(struct lq_matches **matches)
     if (!*matches)
         return;
     for (size_t i = 0; i < (*matches)->capacity; i++)
-        pcre2_code_free((*matches)->table[i].code);
+        if (!(*matches)->table[i].lent)
+            pcre2_code_free((*matches)->table[i].code);
     free((*matches)->table);
     pcre2_match_data_free((*matches)->data);
     pcre2_match_context_free((*matches)->context);
@@ -122,15 +124,30 @@ static void grow_table(struct lq_matches *matches)
     matches->capacity = capacity;
 }
 
-static const pcre2_code *compile(struct lq_matches *matches, const char *regexp)
+/* The place of `regexp`, which may be new there. */
+static struct compiled *slot_of(struct lq_matches *matches, const char *regexp)
 {
     struct compiled *slot;
-    PCRE2_SIZE at;
-    int error;
 
     if (2 * (matches->count + 1) > matches->capacity)
         grow_table(matches);
     slot = find_slot(matches->table, matches->capacity, regexp);
+    matches->count += slot->regexp == NULL;
+    return slot;
+}
+
+void lq_matches_lend(struct lq_matches *matches, const struct lq_expression *expression)
+{
+    *slot_of(matches, expression->regexp) =
+        (struct compiled){ expression->regexp, expression->code, true };
+}
+
+static const pcre2_code *compile(struct lq_matches *matches, const char *regexp)
+{
+    struct compiled *slot = slot_of(matches, regexp);
+    PCRE2_SIZE at;
+    int error;
+
     if (!slot->regexp) {
         /* tools/gen-formats has compiled it before, so that this cannot fail for syntax. */
         slot->regexp = regexp;
@@ -138,7 +155,6 @@ static const pcre2_code *compile(struct lq_matches *matches, const char *regexp)
                                    &error, &at, NULL);
         if (slot->code)
             (void)pcre2_jit_compile(slot->code, PCRE2_JIT_COMPLETE);
-        matches->count++;
     }
     return slot->code;
 }
@@ -154,10 +170,25 @@ bool lq_matches_try(struct lq_matches *matches, const char *regexp, struct lq_st
     return matches->n_groups > 0;
 }
 
+bool lq_matches_gave_up(const struct lq_matches *matches)
+{
+    switch (matches->n_groups) {
+    case PCRE2_ERROR_MATCHLIMIT:
+    case PCRE2_ERROR_DEPTHLIMIT:
+    case PCRE2_ERROR_HEAPLIMIT:
+    case PCRE2_ERROR_JIT_STACKLIMIT:
+        return true;
+    default:
+        return false;
+    }
+}
+
 struct lq_str lq_matches_group(const struct lq_matches *matches, unsigned number)
 {
     const PCRE2_SIZE *at = pcre2_get_ovector_pointer(matches->data);
 
+    if (number == LQ_GROUP_ALL)
+        number = 0;
     if ((int)number >= matches->n_groups || at[2 * number] == PCRE2_UNSET)
         return (struct lq_str){ NULL, 0 };
     return (struct lq_str){ matches->line + at[2 * number], at[2 * number + 1] - at[2 * number] };

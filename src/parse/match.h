@@ -20,8 +20,20 @@ void lq_scanner_scan(struct lq_scanner *scanner, struct lq_str block, struct lq_
 struct lq_matches;
 struct lq_matches *lq_matches_new(void);
 void lq_matches_free(struct lq_matches **matches);
+/* An expression compiled elsewhere; `code` is a pcre2_code. */
+struct lq_expression {
+    const char *regexp;
+    void *code;
+};
+
+/* Use `expression`, which must stay, for its address. */
+void lq_matches_lend(struct lq_matches *matches, const struct lq_expression *expression);
 /* Match the expression at address `regexp`, which stands for it, against a line. */
 bool lq_matches_try(struct lq_matches *matches, const char *regexp, struct lq_str line);
+/* Whether the last one was given up, because it took too long. */
+bool lq_matches_gave_up(const struct lq_matches *matches);
+/* As the number of a group: all that was matched. */
+#define LQ_GROUP_ALL UINT8_MAX
 /* A group of the last match; ptr NULL when it took no part. */
 struct lq_str lq_matches_group(const struct lq_matches *matches, unsigned number);
 

@@ -8,6 +8,7 @@
 #include "parse/fingerprint.h"
 #include "parse/ledger.h"
 #include "parse/match.h"
+#include "parse/matchers.h"
 #include "parse/seen.h"
 
 /* Blocks end at a line's end. Where they begin depends on the log alone, not on how it is fed. */
@@ -18,6 +19,8 @@
 #define MAX_SEQUENCES 16
 /* A CI system's prefix, then a tool's: no real line has more. */
 #define MAX_PREFIXES 3
+/* Lines on which a user's expression may take too long before it is no longer tried. */
+#define MAX_GAVE_UP 16
 
 /* An event of the rules that further lines may still belong to. */
 struct draft {
@@ -46,7 +49,10 @@ struct slot {
 struct lq_parser {
     lq_event_fn *on_event;
     void *ctx;
-    const char *format; /* static; NULL: all */
+    lq_line_fn *on_line;
+    const char *format;                 /* NULL: all */
+    const struct lq_matchers *matchers; /* of users, or NULL */
+    unsigned char *gave_up;             /* by user's matcher: lines on which it took too long */
     struct lq_scanner *scanner;
     struct lq_matches *matches;
     struct lq_hits hits, rescan;
@@ -59,6 +65,7 @@ struct lq_parser {
     int n_prefixes;   /* cut off the present line so far */
     char habit[128];  /* the weak prefix of the line taken last */
     size_t habit_len;
+    int in_weak; /* what is read stands behind such a prefix, or behind what looks like one */
     int64_t line_count;
     struct draft draft;
     struct sequence sequences[MAX_SEQUENCES]; /* begun with the same line */
@@ -67,6 +74,7 @@ struct lq_parser {
         *instead;         /* what the sequences' first line is when none goes on, or NULL */
     struct lq_clip first; /* that line */
     const struct lq_family *active;
+    const char *owner; /* of the rule that made it so */
     struct slot slots[LQ_N_SLOTS];
     struct lq_ledger *ledger;
     struct lq_seen said; /* of matchers whose tool says things twice */
@@ -349,6 +357,18 @@ static void fill_status(struct draft *draft)
     event->severity = lq_severity_of_test(event->test_status);
 }
 
+/* "12", "12,5", "12,5,12,9" */
+static void fill_location(struct lq_event *event, struct lq_str text)
+{
+    size_t n = 0;
+
+    event->line_number = lq_digits(text);
+    while (n < text.len && text.ptr[n] >= '0' && text.ptr[n] <= '9')
+        n++;
+    if (n + 1 < text.len)
+        event->column_number = lq_digits((struct lq_str){ text.ptr + n + 1, text.len - n - 1 });
+}
+
 static void fill_event(struct draft *draft)
 {
     const struct lq_str *fields = draft->fields;
@@ -357,6 +377,8 @@ static void fill_event(struct draft *draft)
     event->file_path = trim(fields[LQ_FIELD_FILE]);
     event->line_number = lq_digits(fields[LQ_FIELD_LINE]);
     event->column_number = lq_digits(fields[LQ_FIELD_COLUMN]);
+    if (fields[LQ_FIELD_LOCATION].len)
+        fill_location(event, fields[LQ_FIELD_LOCATION]);
     event->error_code = code_of(draft->matcher, fields[LQ_FIELD_CODE]);
     if (fields[LQ_FIELD_TOOL].len)
         event->tool_name = fields[LQ_FIELD_TOOL];
@@ -458,11 +480,28 @@ static void open_event(struct lq_parser *parser, const struct lq_rule *rule, str
     draft->open = true;
 }
 
+static void tell(const struct lq_parser *parser, struct lq_line line, const char *format,
+                 enum lq_line_part part)
+{
+    if (parser->on_line)
+        parser->on_line(parser->ctx, line.number, format, part);
+}
+
+static bool take_family(struct lq_parser *parser, const struct lq_rule *rule, struct lq_line line)
+{
+    if (!rule->matcher->family->match(parser, rule, line))
+        return false;
+    parser->owner = rule->matcher->owner;
+    tell(parser, line, parser->owner, parser->active ? LQ_LINE_BEGIN : LQ_LINE_EVENT);
+    return true;
+}
+
 /* `rule` is the first of its matcher and has matched. */
 static bool take_match(struct lq_parser *parser, const struct lq_rule *rule, struct lq_line line)
 {
     if (rule->matcher->family && rule->matcher->family->match)
-        return rule->matcher->family->match(parser, rule, line);
+        return take_family(parser, rule, line);
+    tell(parser, line, rule->matcher->owner, rule->last ? LQ_LINE_EVENT : LQ_LINE_BEGIN);
     if (rule->last)
         open_event(parser, rule, line);
     else
@@ -506,6 +545,7 @@ static bool take_sequence(struct lq_parser *parser, struct lq_line line)
             if (sequence->fields[f].ptr)
                 sequence->fields[f].ptr += sequence->kept - parser->sequences[i].kept;
     }
+    tell(parser, line, rule->matcher->owner, rule->last ? LQ_LINE_EVENT : LQ_LINE_MORE);
     if (parser->draft.open) { /* of the same loop; improving it may have used the match */
         close_draft(parser);
         lq_matches_try(parser->matches, rule->regexp, line.text);
@@ -528,7 +568,7 @@ static void find_fields(struct lq_parser *parser, struct lq_str line)
     struct draft *draft = &parser->draft;
 
     for (size_t n = 0; n < draft->matcher->n_finds && !draft->raw.cut; n++) {
-        const struct lq_rule *rule = &lq_rules[draft->matcher->find + n];
+        const struct lq_rule *rule = &draft->matcher->finds[n];
         const bool place = rule->group[LQ_FIELD_FILE];
 
         if ((place && !rule->again && draft->fields[LQ_FIELD_FILE].ptr) ||
@@ -561,6 +601,7 @@ static bool take_follow(struct lq_parser *parser, struct lq_line line)
         close_draft(parser);
         return false;
     }
+    tell(parser, line, draft->matcher->owner, LQ_LINE_MORE);
     if (!line.text.len) {
         draft->n_blanks++;
         return true;
@@ -614,6 +655,45 @@ void lq_parser_reread(struct lq_parser *parser, struct lq_line line)
     reread(parser, line);
 }
 
+/* Whether `rule`, the first of a user's matcher, matches. One that takes too long again and again is given
+ * up: it may be made for that. */
+static bool try_user(struct lq_parser *parser, size_t matcher, const struct lq_rule *rule,
+                     struct lq_str line)
+{
+    if (parser->gave_up[matcher] == MAX_GAVE_UP || !wanted(parser, rule))
+        return false;
+    if (lq_matches_try(parser->matches, rule->regexp, line))
+        return true;
+    parser->gave_up[matcher] += lq_matches_gave_up(parser->matches);
+    return false;
+}
+
+/* Whether a matcher of a user takes the line as an event; `after`: one of those that come behind lq's own. */
+static bool take_user(struct lq_parser *parser, struct lq_line line, bool after)
+{
+    for (size_t i = 0; parser->matchers && i < parser->matchers->n; i++) {
+        const struct lq_user_matcher *user = parser->matchers->list[i];
+        const struct lq_rule *rule = &user->rules[0];
+
+        if (user->after == after && rule->last && !rule->prefix &&
+            try_user(parser, i, rule, line.text) && take_match(parser, rule, line))
+            return true;
+    }
+    return false;
+}
+
+/* Users' patterns of several lines may begin with this one. They do so last of all, and it means nothing
+ * yet: many begin with a file's name alone, for which they take any line. */
+static void begin_user(struct lq_parser *parser, struct lq_line line)
+{
+    for (size_t i = 0; parser->matchers && i < parser->matchers->n; i++) {
+        const struct lq_rule *rule = &parser->matchers->list[i]->rules[0];
+
+        if (!rule->last && !rule->prefix && try_user(parser, i, rule, line.text))
+            take_match(parser, rule, line);
+    }
+}
+
 /* Read the line afresh without its first `len` bytes. */
 static bool take_rest(struct lq_parser *parser, struct lq_line line, size_t len)
 {
@@ -629,21 +709,38 @@ static bool take_rest(struct lq_parser *parser, struct lq_line line, size_t len)
 
 /* The first prefix of one kind that the line has, as its length; 0: none. */
 static size_t prefix_of(struct lq_parser *parser, struct lq_str line, const struct lq_hit *hits,
-                        size_t n_hits, bool weak)
+                        size_t n_hits, bool weak, const char **owner)
 {
     for (size_t i = 0; i < n_hits && parser->n_prefixes < MAX_PREFIXES; i++) {
         const struct lq_rule *rule = &lq_rules[hits[i].rule];
 
         if (rule->prefix && rule->weak == weak &&
-            lq_matches_try(parser->matches, rule->regexp, line))
+            lq_matches_try(parser->matches, rule->regexp, line)) {
+            *owner = rule->matcher->owner;
             return lq_matches_group(parser->matches, 0).len;
+        }
+    }
+    for (size_t i = 0; parser->matchers && i < parser->matchers->n; i++) {
+        const struct lq_rule *rule = &parser->matchers->list[i]->rules[0];
+
+        if (rule->prefix && rule->weak == weak && parser->n_prefixes < MAX_PREFIXES &&
+            try_user(parser, i, rule, line)) {
+            *owner = rule->matcher->owner;
+            return lq_matches_group(parser->matches, 0).len;
+        }
     }
     return 0;
 }
 
-static bool wants_every_line(const struct lq_parser *parser)
+/* Whether something began that may go on. */
+static bool goes_on(const struct lq_parser *parser)
 {
     return parser->active || parser->draft.open || parser->n_sequences;
+}
+
+static bool wants_every_line(const struct lq_parser *parser)
+{
+    return goes_on(parser) || (parser->matchers && parser->matchers->n);
 }
 
 static void keep_instead(struct lq_parser *parser, const struct lq_rule *rule, struct lq_line line)
@@ -684,12 +781,24 @@ static bool take_rules(struct lq_parser *parser, struct lq_line line, const stru
     }
 }
 
+/* What lq's own formats and those of users make of a line that belongs to nothing before it. */
+static bool take_afresh(struct lq_parser *parser, struct lq_line line, const struct lq_hit *hits,
+                        size_t n_hits)
+{
+    if (take_user(parser, line, false) || take_rules(parser, line, hits, n_hits) ||
+        take_user(parser, line, true))
+        return true;
+    if (!parser->in_weak)
+        begin_user(parser, line);
+    return false;
+}
+
 /* The weak prefix of the line that was taken last is expected again while something goes on. */
 static bool take_habit(struct lq_parser *parser, struct lq_line line, bool *taken)
 {
     struct lq_str habit = { parser->habit, parser->habit_len };
 
-    if (!habit.len || parser->n_prefixes || !wants_every_line(parser))
+    if (!habit.len || parser->n_prefixes || !goes_on(parser))
         return false;
     /* Spaces at the end of a line may have been lost. */
     while (habit.len > line.text.len && habit.ptr[habit.len - 1] == ' ')
@@ -705,9 +814,16 @@ static bool take_habit(struct lq_parser *parser, struct lq_line line, bool *take
 static bool take_weak(struct lq_parser *parser, struct lq_line line, const struct lq_hit *hits,
                       size_t n_hits)
 {
-    const size_t len = prefix_of(parser, line.text, hits, n_hits, true);
+    const char *owner;
+    const size_t len = prefix_of(parser, line.text, hits, n_hits, true, &owner);
+    bool taken;
 
-    if (!len || !take_rest(parser, line, len))
+    if (!len)
+        return false;
+    parser->in_weak++;
+    taken = take_rest(parser, line, len);
+    parser->in_weak--;
+    if (!taken)
         return false;
     parser->habit_len = 0;
     if (!parser->n_prefixes && len <= sizeof parser->habit) {
@@ -722,21 +838,28 @@ static bool take_line(struct lq_parser *parser, struct lq_line line, const struc
                       size_t n_hits)
 {
     const size_t n_loops = parser->n_sequences && parser->sequences[0].rule->loop;
-    const size_t prefix = prefix_of(parser, line.text, hits, n_hits, false);
+    const char *owner = NULL, *active = parser->owner;
+    const size_t prefix = prefix_of(parser, line.text, hits, n_hits, false, &owner);
     bool taken;
 
-    if (prefix)
+    if (prefix) {
+        tell(parser, line, owner, LQ_LINE_PREFIX);
         return take_rest(parser, line, prefix);
+    }
     if (take_habit(parser, line, &taken))
-        return taken || take_rules(parser, line, hits, n_hits);
-    if ((parser->active && parser->active->line(parser, line)) || take_sequence(parser, line))
+        return taken || take_afresh(parser, line, hits, n_hits);
+    if (parser->active && parser->active->line(parser, line)) {
+        tell(parser, line, active, LQ_LINE_MORE);
+        return true;
+    }
+    if (take_sequence(parser, line))
         return true;
     if (take_follow(parser, line)) {
         parser->n_sequences = n_loops; /* the next line may be another of its events */
         return true;
     }
     /* The rest first: a path may hold anything that a prefix looks like. */
-    return take_weak(parser, line, hits, n_hits) || take_rules(parser, line, hits, n_hits);
+    return take_weak(parser, line, hits, n_hits) || take_afresh(parser, line, hits, n_hits);
 }
 
 /* ---- lines and blocks ---- */
@@ -958,23 +1081,52 @@ const struct lq_format_info *lq_formats(size_t *n_formats)
     return lq_format_infos;
 }
 
-enum lq_status lq_parser_new(struct lq_parser **out, const char *format, lq_event_fn *on_event,
-                             void *ctx, struct lq_error *err)
+/* The format of that name, as the listing has it; NULL: there is none. */
+static const char *find_format(const struct lq_matchers *matchers, const char *name)
 {
-    struct lq_parser *parser;
-    const char *known = NULL;
+    size_t n;
+    const struct lq_format_info *infos = lq_matchers_formats(matchers, &n);
 
-    for (size_t i = 0; format && i < lq_n_format_infos; i++)
-        if (strcmp(format, lq_format_infos[i].name) == 0)
-            known = lq_format_infos[i].name;
-    if (format && !known)
-        return lq_error_set(err, LQ_BAD_INPUT, "unknown format '%s'", format);
+    for (size_t i = 0; i < lq_n_format_infos; i++)
+        if (strcmp(name, lq_format_infos[i].name) == 0)
+            return lq_format_infos[i].name;
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(name, infos[i].name) == 0)
+            return infos[i].name;
+    return NULL;
+}
+
+static void lend_expressions(struct lq_parser *parser)
+{
+    parser->gave_up = lq_alloc(parser->matchers->n + 1);
+    for (size_t i = 0; i < parser->matchers->n; i++) {
+        const struct lq_user_matcher *user = parser->matchers->list[i];
+
+        for (size_t n = 0; n < user->n_expressions; n++)
+            lq_matches_lend(parser->matches, &user->expressions[n]);
+    }
+}
+
+enum lq_status lq_parser_new(struct lq_parser **out, const struct lq_parser_opts *opts,
+                             lq_event_fn *on_event, void *ctx, struct lq_error *err)
+{
+    const struct lq_parser_opts all = { .format = NULL };
+    struct lq_parser *parser;
+    const char *format = NULL;
+
+    opts = opts ? opts : &all;
+    if (opts->format && !(format = find_format(opts->matchers, opts->format)))
+        return lq_error_set(err, LQ_BAD_INPUT, "unknown format '%s'", opts->format);
     parser = lq_alloc(sizeof *parser);
     parser->on_event = on_event;
+    parser->on_line = opts->on_line;
     parser->ctx = ctx;
-    parser->format = known;
+    parser->format = format;
+    parser->matchers = opts->matchers;
     parser->scanner = lq_scanner_new();
     parser->matches = lq_matches_new();
+    if (parser->matchers)
+        lend_expressions(parser);
     parser->ledger = lq_ledger_new();
     /* A block, the line end that finish adds, and room for the line that a block cuts. */
     parser->block = lq_realloc(NULL, 2 * BLOCK_BYTES + 1, 1);
@@ -1005,6 +1157,7 @@ void lq_parser_free(struct lq_parser **out)
     lq_matches_free(&parser->matches);
     free(parser->hits.at);
     free(parser->rescan.at);
+    free(parser->gave_up);
     free(parser->block);
     lq_clip_release(&parser->draft.raw);
     lq_clip_release(&parser->draft.message);

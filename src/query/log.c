@@ -13,8 +13,8 @@ static void on_event(void *ctx, const struct lq_event *event)
     lq_spill_add(ctx, event);
 }
 
-static enum lq_status parse(const char *path, const char *format, struct lq_spill *events,
-                            struct lq_error *err)
+static enum lq_status parse(const char *path, const struct lq_parser_opts *opts,
+                            struct lq_spill *events, struct lq_error *err)
 {
     LQ_CLEANUP(lq_parser_free) struct lq_parser *parser = NULL;
     LQ_CLEANUP(lq_free) char *chunk = lq_alloc(1 << 17);
@@ -23,7 +23,7 @@ static enum lq_status parse(const char *path, const char *format, struct lq_spil
 
     if (fd < 0)
         return lq_error_errno(err, errno, "cannot open '%s'", path);
-    LQ_TRY(lq_parser_new(&parser, format, on_event, events, err));
+    LQ_TRY(lq_parser_new(&parser, opts, on_event, events, err));
     for (;;) {
         const ssize_t n = read(fd, chunk, 1 << 17);
 
@@ -59,14 +59,14 @@ static enum lq_status events_next(void *ctx, struct lq_value *values, bool *more
     return LQ_OK;
 }
 
-enum lq_status lq_query_open_log(struct lq_query **out, const char *path, const char *format,
-                                 struct lq_error *err)
+enum lq_status lq_query_open_log(struct lq_query **out, const char *path,
+                                 const struct lq_parser_opts *opts, struct lq_error *err)
 {
     LQ_CLEANUP(lq_query_close) struct lq_query *query = lq_alloc(sizeof *query);
     const char *temp = getenv("TMPDIR");
 
     query->events = lq_spill_new(temp && *temp ? temp : "/tmp");
-    LQ_TRY(parse(path, format, query->events, err));
+    LQ_TRY(parse(path, opts, query->events, err));
     LQ_TRY(lq_db_open(&query->db, NULL, err));
     query->source = (struct lq_source){ lq_event_columns, LQ_EVENT_COLUMN_COUNT, events_rewind,
                                         events_next, query };

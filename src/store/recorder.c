@@ -238,7 +238,7 @@ enum lq_status lq_recorder_new(struct lq_recorder **out, struct lq_store *store,
     recorder->store = store;
     recorder->raw_fd = recorder->raw.folder_fd = recorder->parquet.folder_fd = -1;
     recorder->events = lq_spill_new(project->lq_dir);
-    LQ_TRY(lq_parser_new(&recorder->parser, opts->format, on_event, recorder, err));
+    LQ_TRY(lq_parser_new(&recorder->parser, &opts->parser, on_event, recorder, err));
     recorder->sinks[recorder->n_sinks++] =
         (struct lq_sink){ .write = parse_log, .ctx = recorder->parser };
 

@@ -593,9 +593,11 @@ static void test_formats(void)
     CHECK(n >= 10);
     for (size_t i = 1; i < n; i++)
         CHECK(strcmp(infos[i - 1].name, infos[i].name) < 0);
-    CHECK(lq_parser_new(&parser, "nosuch", add_event, &got, &err) == LQ_BAD_INPUT);
+    CHECK(lq_parser_new(&parser, &(struct lq_parser_opts){ .format = "nosuch" }, add_event, &got,
+                        &err) == LQ_BAD_INPUT);
     CHECK_STR(err.message, "unknown format 'nosuch'");
-    CHECK(lq_parser_new(&parser, "mypy", add_event, &got, &err) == LQ_OK);
+    CHECK(lq_parser_new(&parser, &(struct lq_parser_opts){ .format = "mypy" }, add_event, &got,
+                        &err) == LQ_OK);
     lq_parser_feed(parser, "a.c:1:2: error: x\nb.py:3: error: y  [z]\n", 40);
     lq_parser_finish(parser);
     lq_parser_free(&parser);
