@@ -8,6 +8,7 @@
 #define FNV_PRIME UINT64_C(0x100000001b3)
 /* Names and paths are looked at this far, so that a long message costs linear time. */
 #define WORD_MAX_BYTES 256
+#define QUOTED_MAX_BYTES 1024
 
 static uint64_t hash_byte(uint64_t hash, unsigned char byte)
 {
@@ -36,6 +37,16 @@ static bool is_hex(char c)
     return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
+static bool is_word_byte(char c)
+{
+    return is_alpha(c) || is_digit(c);
+}
+
+static char byte_at(struct lq_str text, size_t at)
+{
+    return at < text.len ? text.ptr[at] : '\0';
+}
+
 /* Length of a quoted name at the start of `text`, quotes included; 0 when there is none. An
  * apostrophe within a word is none, nor is a quote that never closes. */
 static size_t quoted(struct lq_str text)
@@ -48,8 +59,8 @@ static size_t quoted(struct lq_str text)
     };
     size_t best = 0;
 
-    if (text.len > WORD_MAX_BYTES)
-        text.len = WORD_MAX_BYTES;
+    if (text.len > QUOTED_MAX_BYTES)
+        text.len = QUOTED_MAX_BYTES;
     for (size_t i = 0; i < LQ_COUNT(quotes); i++) {
         size_t open, close;
         const char *at;
@@ -65,6 +76,23 @@ static size_t quoted(struct lq_str text)
             best = (size_t)(at - text.ptr) + close;
     }
     return best;
+}
+
+/* "I/O", "and/or": no path. */
+static bool is_term(struct lq_str word)
+{
+    static const char *const terms[] = { "and/or",     "either/or",  "input/output",
+                                         "on/off",     "read/write", "start/stop",
+                                         "true/false", "yes/no",     "client/server" };
+    bool upper = true;
+
+    for (size_t i = 0; i < LQ_COUNT(terms); i++)
+        if (lq_str_eq(word, lq_str_of(terms[i])))
+            return true;
+    for (size_t i = 0; i < word.len; i++)
+        upper = upper && ((word.ptr[i] >= 'A' && word.ptr[i] <= 'Z') ||
+                          (word.ptr[i] == '/' && i > 0 && i + 1 < word.len));
+    return upper;
 }
 
 /* A word: what stands between spaces, quotes and brackets. `*path`: it is a path or a place. */
@@ -88,7 +116,111 @@ static size_t word(struct lq_str text, bool *path)
             *path = true;
         len++;
     }
+    if (*path && is_term((struct lq_str){ text.ptr, len }))
+        *path = false;
     return len;
+}
+
+/* ---- what differs from run to run ---- */
+
+/* Whether `text` begins like `form`: "d" stands for a digit, "x" for a hexadecimal one. */
+static bool has_form(struct lq_str text, const char *form)
+{
+    for (size_t i = 0; form[i]; i++) {
+        const char byte = byte_at(text, i);
+
+        if (!(form[i] == 'd' ? is_digit(byte) : form[i] == 'x' ? is_hex(byte) : byte == form[i]))
+            return false;
+    }
+    return true;
+}
+
+static size_t digits(struct lq_str text, size_t at)
+{
+    size_t len = 0;
+
+    while (is_digit(byte_at(text, at + len)))
+        len++;
+    return len;
+}
+
+static size_t uuid(struct lq_str text)
+{
+    return has_form(text, "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx") &&
+                   !is_word_byte(byte_at(text, 36))
+               ? 36
+               : 0;
+}
+
+/* 10:31:07.25, 9:05 */
+static size_t clock_time(struct lq_str text)
+{
+    const size_t hours = digits(text, 0);
+    size_t len = hours;
+
+    if (hours < 1 || hours > 2)
+        return 0;
+    while (byte_at(text, len) == ':' && digits(text, len + 1) == 2)
+        len += 3;
+    if (len == hours)
+        return 0;
+    if ((byte_at(text, len) == '.' || byte_at(text, len) == ',') && digits(text, len + 1))
+        len += 1 + digits(text, len + 1);
+    return len;
+}
+
+/* 2026-11-28, with or without T10:31:07.25+01:00 or Z behind. */
+static size_t date(struct lq_str text)
+{
+    size_t len = 10, time;
+
+    if (!has_form(text, "dddd-dd-dd") && !has_form(text, "dddd/dd/dd"))
+        return 0;
+    if (is_digit(byte_at(text, len)))
+        return 0;
+    if (byte_at(text, len) != 'T' && byte_at(text, len) != ' ')
+        return len;
+    time = clock_time((struct lq_str){ text.ptr + len + 1, text.len - len - 1 });
+    if (!time)
+        return len;
+    len += 1 + time;
+    if (byte_at(text, len) == 'Z')
+        return len + 1;
+    if (byte_at(text, len) == '+' || byte_at(text, len) == '-')
+        len += has_form((struct lq_str){ text.ptr + len + 1, text.len - len - 1 }, "dd:dd") ? 6
+               : digits(text, len + 1) == 4                                                 ? 5
+                                                                                            : 0;
+    return len;
+}
+
+/* A hash: at least seven hexadecimal digits with letters among them. */
+static size_t hash_word(struct lq_str text)
+{
+    size_t len = 0, n_digits = 0;
+
+    while (is_hex(byte_at(text, len))) {
+        n_digits += is_digit(text.ptr[len]);
+        len++;
+    }
+    return len >= 7 && n_digits > 0 && n_digits < len && !is_word_byte(byte_at(text, len)) ? len
+                                                                                           : 0;
+}
+
+/* A unit of time at the start of `text`, a space before it included. */
+static size_t unit(struct lq_str text)
+{
+    static const char *const units[] = { "ns",     "us",      "µs",      "ms", "s",    "sec",
+                                         "secs",   "second",  "seconds", "m",  "min",  "mins",
+                                         "minute", "minutes", "h",       "hr", "hour", "hours" };
+    const size_t space = byte_at(text, 0) == ' ';
+    const struct lq_str rest = { text.ptr + space, text.len - space };
+    size_t len = 0;
+
+    for (size_t i = 0; i < LQ_COUNT(units); i++)
+        if (lq_str_starts(rest, lq_str_of(units[i])) && strlen(units[i]) > len &&
+            !is_alpha(byte_at(rest, strlen(units[i]))))
+            len = strlen(units[i]);
+    return len ? space + len : 0;
 }
 
 static size_t number(struct lq_str text)
@@ -100,17 +232,55 @@ static size_t number(struct lq_str text)
             ;
         return len;
     }
-    while (len < text.len && (is_digit(text.ptr[len]) || (text.ptr[len] == '.' && len > 0)))
+    while (len < text.len && (is_digit(text.ptr[len]) || (text.ptr[len] == '.' && len > 0) ||
+                              (text.ptr[len] == ',' && len > 0 && digits(text, len + 1) == 3)))
         len++;
     return len;
 }
 
-/* Hash `text` with a stand-in byte for each thing that differs from place to place. */
+/* 3.2s, 150 ms, 1m30s: one thing, whatever the units. */
+static size_t number_with_unit(struct lq_str text)
+{
+    size_t len = number(text), more = 1;
+
+    while (len && more) {
+        more = unit((struct lq_str){ text.ptr + len, text.len - len });
+        len += more;
+        if (more && is_digit(byte_at(text, len)))
+            len += number((struct lq_str){ text.ptr + len, text.len - len });
+        else
+            more = 0;
+    }
+    return len;
+}
+
+/* Length of what differs from run to run at the start of `text`; 0: nothing. */
+static size_t varying(struct lq_str text)
+{
+    static size_t (*const forms[])(struct lq_str) = { uuid, date, hash_word, clock_time,
+                                                      number_with_unit };
+    const size_t sign =
+        (byte_at(text, 0) == '-' || byte_at(text, 0) == '+') && is_digit(byte_at(text, 1));
+    size_t len = 0;
+
+    if (!sign && !is_hex(byte_at(text, 0)))
+        return 0;
+    text.ptr += sign;
+    text.len -= sign;
+    for (size_t i = 0; i < LQ_COUNT(forms) && !len; i++)
+        len = forms[i](text);
+    return len ? sign + len : 0;
+}
+
+/* Hash `text` with a stand-in byte for each thing that differs from place to place. A full stop at its end
+ * is left out, as some forms of one tool do. */
 static uint64_t hash_message(uint64_t hash, struct lq_str text)
 {
     size_t at = 0;
     bool in_word = false;
 
+    if (text.len && text.ptr[text.len - 1] == '.')
+        text.len--;
     while (at < text.len) {
         const struct lq_str rest = { text.ptr + at, text.len - at };
         size_t len;
@@ -120,15 +290,14 @@ static uint64_t hash_message(uint64_t hash, struct lq_str text)
             hash = hash_byte(hash, 1);
         } else if (!in_word && (len = word(rest, &path)) > 0 && path) {
             hash = hash_byte(hash, 2);
-        } else if (!in_word && is_digit(rest.ptr[0])) {
-            len = number(rest);
+        } else if (!in_word && (len = varying(rest)) > 0) {
             hash = hash_byte(hash, 3);
         } else {
             len = 1;
             hash = hash_byte(hash, (unsigned char)rest.ptr[0]);
         }
         at += len;
-        in_word = len == 1 && (is_alpha(rest.ptr[0]) || is_digit(rest.ptr[0]));
+        in_word = len == 1 && is_word_byte(rest.ptr[0]);
     }
     return hash;
 }

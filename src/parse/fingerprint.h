@@ -10,7 +10,8 @@
 /*
  * Write `event`'s fingerprint, tool_category_16hex: equal for the same mistake on any machine, at
  * any line. Hashed are the error code and the message without what differs from place to place:
- * quoted names, paths, numbers and addresses; for a test its name. Returns its length.
+ * quoted names, however they are quoted, paths, numbers, addresses, hashes, times and durations; for a
+ * test its name. Returns its length.
  *
  * The hash is FNV-1a, 64 bits (Fowler, Noll, Vo; isthe.com/chongo/tech/comp/fnv): one
  * multiplication a byte. A cryptographic hash would cost more than all the rest of an event.

@@ -5,6 +5,8 @@
 
 #define OWNER "go-test"
 #define TOOL "go test"
+/* Of a panic's message, which may have several. */
+#define MAX_LINES_BEFORE_FRAMES 12
 
 struct gotest {
     bool verbose;           /* "=== RUN" was seen in this package */
@@ -14,6 +16,7 @@ struct gotest {
     size_t said_indent;
     struct lq_report panic;
     bool in_frames;
+    int n_before; /* lines between a panic and its frames */
 };
 
 static void gotest_free(void *state)
@@ -64,6 +67,8 @@ static void end_panic(struct lq_parser *parser, struct gotest *go)
         lq_parser_report(parser, OWNER, LQ_PART_DETAILS, &event);
         return;
     }
+    if (!go->in_frames)
+        return; /* a line of prose that begins like one */
     event = lq_report_event(&go->panic, "go", "runtime");
     lq_parser_emit(parser, &event);
 }
@@ -129,6 +134,7 @@ static bool match(struct lq_parser *parser, const struct lq_rule *rule, struct l
         lq_report_set(&go->panic.message, line.text);
         lq_report_set(&go->panic.code, LQ_STR("panic"));
         go->in_frames = false;
+        go->n_before = 0;
     } else {
         end_package(parser, go);
         lq_parser_activate(parser, NULL);
@@ -138,13 +144,17 @@ static bool match(struct lq_parser *parser, const struct lq_rule *rule, struct l
     return true;
 }
 
-static bool ends_panic(struct lq_parser *parser, const struct gotest *go, struct lq_str text)
+/* Whether the line is no more of a panic; so also when none of its frames comes: it only began like one. */
+static bool ends_panic(struct lq_parser *parser, struct gotest *go, struct lq_line line)
 {
-    if (lq_str_starts(text, LQ_STR("exit status")) || lq_str_starts(text, LQ_STR("FAIL\t")))
+    if (lq_str_starts(line.text, LQ_STR("exit status")) ||
+        lq_str_starts(line.text, LQ_STR("FAIL\t")))
         return true;
-    return go->in_frames && text.len && text.ptr[0] != '\t' &&
+    if (!go->in_frames)
+        return ++go->n_before > MAX_LINES_BEFORE_FRAMES;
+    return line.text.len && line.text.ptr[0] != '\t' &&
            !lq_parser_try(parser, "^(?:[\\w./\\-*()\\[\\]{}%~]+\\(.*\\)$|created by |panic\\()",
-                          text);
+                          line.text);
 }
 
 /* Frames are pairs of lines: the function, then tab, path, line. Go's own come first. */
@@ -159,11 +169,14 @@ static bool take_panic(struct lq_parser *parser, struct gotest *go, struct lq_li
             lq_report_place(&go->panic, path, lq_parser_group(parser, 2), LQ_STR(""));
     } else if (lq_str_starts(line.text, LQ_STR("goroutine "))) {
         go->in_frames = true;
-    } else if (ends_panic(parser, go, line.text)) {
+    } else if (ends_panic(parser, go, line)) {
         end_panic(parser, go);
         if (!go->current.len)
             lq_parser_activate(parser, NULL);
         return false;
+    } else if (!go->in_frames && line.text.len && !memchr("\t [", line.text.ptr[0], 3) &&
+               !lq_str_starts(line.text, LQ_STR("panic: "))) {
+        return false; /* of its message, or of another writer */
     }
     lq_report_add(&go->panic, line);
     return true;

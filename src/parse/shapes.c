@@ -314,7 +314,7 @@ const struct lq_shape lq_shapes[] = {
         .tool = "mypy",
         .category = "lint",
         .record = "",
-        .needs = { "file", "line", "severity" },
+        .needs = { "file", "line", "column" }, /* and a severity: other logs have these */
         .severity = LQ_SEVERITY_ERROR,
         .paths = { FILE_("file"), LINE_("line"), COLUMN_("column"), SEVERITY_("severity"),
                    CODE_("code"), MESSAGE_("message") },

@@ -3,6 +3,7 @@
 #include <expat.h>
 
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "base/clean.h"
 #include "parse/engine.h"
 #include "parse/shapes.h"
@@ -11,7 +12,11 @@
 /* Lines of other writers in a row, after which a report counts as torn. */
 #define MAX_STRAY_LINES 64
 /* Expat keeps a tag until it is whole: none may be longer. */
-#define TAG_MAX_BYTES ((int64_t)8 << 20)
+#define TAG_MAX_BYTES ((int64_t)1 << 20)
+/* Whenever more of an unfinished tag comes, expat (before 2.6) reads it from its start again. That may come to
+ * so many times the bytes of all reports, and a bit; then a tag is given to it in ever larger pieces. */
+#define REREAD_FACTOR 16
+#define REREAD_BYTES ((int64_t)1 << 20)
 #define NAME_MAX_BYTES 4096
 
 enum element {
@@ -34,7 +39,10 @@ struct xml_log {
     XML_Parser expat;
     unsigned char stack[MAX_DEPTH];
     unsigned depth;
-    int64_t fed_bytes; /* of the report */
+    int64_t fed_bytes;   /* of the report */
+    int64_t tag_bytes;   /* that expat keeps, since the tag is not whole */
+    int64_t all, reread; /* bytes of all reports; that expat read again */
+    struct lq_buf late;  /* of such a tag, kept from expat for now */
     int64_t line, first_line;
     bool begun, given_up; /* the root was seen; it is no report, or a broken one */
     bool stray;           /* text stands where none belongs */
@@ -49,6 +57,7 @@ static void free_log(void *state)
     struct xml_log *log = state;
 
     XML_ParserFree(log->expat);
+    lq_buf_release(&log->late);
     lq_clip_release(&log->file);
     lq_clip_release(&log->name);
     lq_clip_release(&log->message);
@@ -395,14 +404,32 @@ static void on_doctype(void *ctx, const char *name, const char *system_id, const
 
 /* ---- lines ---- */
 
-/* Whether it was XML of a report that is not given up. */
-static bool feed(struct xml_log *log, struct lq_str bytes)
+/* Give bytes to expat; whether they were XML of a report that is not given up. */
+static bool give(struct xml_log *log, struct lq_str bytes)
 {
-    log->fed_bytes += (int64_t)bytes.len;
-    if (XML_Parse(log->expat, bytes.ptr, (int)bytes.len, 0) != XML_STATUS_OK ||
-        log->fed_bytes - XML_GetCurrentByteIndex(log->expat) > TAG_MAX_BYTES)
+    log->reread += log->tag_bytes;
+    if (XML_Parse(log->expat, bytes.ptr, (int)bytes.len, 0) != XML_STATUS_OK)
+        log->given_up = true;
+    log->tag_bytes = log->fed_bytes - XML_GetCurrentByteIndex(log->expat);
+    if (log->tag_bytes > TAG_MAX_BYTES)
         log->given_up = true;
     return !log->given_up;
+}
+
+static bool feed(struct xml_log *log, struct lq_str bytes)
+{
+    bool good;
+
+    log->fed_bytes += (int64_t)bytes.len;
+    log->all += (int64_t)bytes.len;
+    if (!log->late.len && log->reread + log->tag_bytes <= REREAD_FACTOR * log->all + REREAD_BYTES)
+        return give(log, bytes);
+    lq_buf_add(&log->late, bytes.ptr, bytes.len);
+    if ((int64_t)log->late.len < log->tag_bytes)
+        return true;
+    good = give(log, (struct lq_str){ log->late.data, log->late.len });
+    lq_buf_clear(&log->late);
+    return good;
 }
 
 static bool is_over(const struct xml_log *log)
@@ -443,7 +470,8 @@ static bool begin(struct lq_parser *parser, const struct lq_rule *rule, struct l
     XML_SetCharacterDataHandler(log->expat, on_text);
     XML_SetStartDoctypeDeclHandler(log->expat, on_doctype);
     log->depth = 0;
-    log->fed_bytes = 0;
+    log->fed_bytes = log->tag_bytes = 0;
+    lq_buf_clear(&log->late);
     log->given_up = log->begun = log->open = log->stray = false;
     log->n_strays = 0;
     set(&log->tool, "junit");
@@ -479,6 +507,8 @@ static void finish(struct lq_parser *parser)
 {
     struct xml_log *log = *lq_parser_slot(parser, LQ_SLOT_XML, free_log);
 
+    if (log && log->late.len && !is_over(log))
+        give(log, (struct lq_str){ log->late.data, log->late.len });
     if (log && log->open)
         stop(log);
 }

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Fuzz target: any bytes as a log. The first byte chooses how they are cut into pieces; each event
- * must keep to its limits, and the events must not depend on the pieces. */
+/* Fuzz target: any bytes as a log, read in all formats, or in FORMAT alone where one file makes a target for
+ * each family. The first byte chooses how they are cut into pieces; each event must keep to its limits, and the
+ * events must not depend on the pieces. */
 #include <lq/format.h>
 #include <stdlib.h>
 
 #include "base/base.h"
+
+#ifndef FORMAT
+#define FORMAT NULL
+#endif
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -39,9 +44,10 @@ static void on_event(void *ctx, const struct lq_event *event)
 static struct tally parse(const uint8_t *data, size_t size, size_t piece)
 {
     struct tally tally = { 0 };
+    const struct lq_parser_opts opts = { .format = FORMAT };
     struct lq_parser *parser = NULL;
 
-    if (lq_parser_new(&parser, NULL, on_event, &tally, NULL) != LQ_OK)
+    if (lq_parser_new(&parser, &opts, on_event, &tally, NULL) != LQ_OK)
         abort();
     for (size_t at = 0; at < size; at += piece)
         lq_parser_feed(parser, data + at, size - at < piece ? size - at : piece);

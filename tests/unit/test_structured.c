@@ -5,6 +5,13 @@
 #include "events.h"
 #include "parse/json.h"
 
+/* Under a sanitizer all takes longer: less of it does. */
+#ifdef __SANITIZE_ADDRESS__
+#define SHRINK 10
+#else
+#define SHRINK 1
+#endif
+
 /* ---- the JSON reader ---- */
 
 static void add_token(void *ctx, enum lq_json_token token, struct lq_str text)
@@ -286,6 +293,16 @@ static void test_mixed(void)
                  "3-3 error a.c:1:2 gcc: ‘x’\n");
 }
 
+/* A line that begins like a panic keeps no other from being read. */
+static void test_no_panic(void)
+{
+    check_events("panic: is what one should not do\na.c:1:2: error: ‘x’\n",
+                 "2-2 error a.c:1:2 gcc: ‘x’\n");
+    check_events(
+        "panic: no\n\ngoroutine 1 [running]:\nmain.main()\n\t/b/main.go:7 +0x1d\nexit status 2\n",
+        "1-5 error /b/main.go:7 [panic] go: panic: no\n");
+}
+
 static void test_junit(void)
 {
     check_events(
@@ -335,6 +352,49 @@ static void test_xml_attacks(void)
     }
 }
 
+/* Instead of time: the bytes that are gone through. What would take for ever, as square of its length, does not
+ * end this test either. */
+static void test_no_blow_up(void)
+{
+    static const struct {
+        const char *start, *again, *want;
+        int n;
+    } cases[] = {
+        { "a", "a", "", 100000000 },
+        { "(", "(", "", 100000000 },
+        { "[", "[", "", 30000000 },
+        { "{\"a\":\"", "a", "", 100000000 },
+        { "[{\"filename\":\"a\",\"message\":\"", "\\u00e9", "", 10000000 },
+        { "<testsuite a=\"", "a", "", 30000000 },
+        { "<testsuite a=\"", ">\n", "", 2000000 },
+        { "<testsuite><!--", ">\n", "", 2000000 },
+        { "<testsuite><testcase name=\"a\"><failure>", "]", "1-1 fail a junit: ", 30000000 },
+        { "<testsuite>", "<testsuite a=\"\n>\n>\n", "", 300000 },
+        { "not ok 1 - a\n", "  ---\n  a:\n", "1-", 300000 },
+        { "Traceback (most recent call last):\n", "  File \"a\", line 1\n", "", 300000 },
+        { "‘", "‘", "", 10000000 },
+        { "a.c:1:2: error: ", "‘'", "1-1 error a.c:1:2 gcc: ", 1000000 },
+    };
+
+    for (size_t i = 0; i < LQ_COUNT(cases); i++) {
+        LQ_CLEANUP(lq_buf_release) struct lq_buf got = LQ_BUF_INIT;
+        LQ_CLEANUP(lq_parser_free) struct lq_parser *parser = NULL;
+        LQ_CLEANUP(lq_buf_release) struct lq_buf piece = LQ_BUF_INIT;
+        const int n_each = 4096, n = cases[i].n / SHRINK;
+
+        TAP_CASE(cases[i].start);
+        CHECK(lq_parser_new(&parser, NULL, add_event, &got, NULL) == LQ_OK);
+        for (int k = 0; k < n_each; k++)
+            lq_buf_adds(&piece, cases[i].again);
+        lq_parser_feed(parser, cases[i].start, strlen(cases[i].start));
+        for (int k = 0; k < n; k += n_each)
+            lq_parser_feed(parser, piece.data, piece.len);
+        lq_parser_finish(parser);
+        CHECK(strncmp(lq_buf_text(&got), cases[i].want, strlen(cases[i].want)) == 0);
+        CHECK(!cases[i].want[0] == !got.len);
+    }
+}
+
 static void test_tap(void)
 {
     check_events(
@@ -371,8 +431,10 @@ int main(void)
     TAP_RUN(test_sarif);
     TAP_RUN(test_long_line);
     TAP_RUN(test_mixed);
+    TAP_RUN(test_no_panic);
     TAP_RUN(test_junit);
     TAP_RUN(test_xml_attacks);
     TAP_RUN(test_tap);
+    TAP_RUN(test_no_blow_up);
     return tap_done();
 }
