@@ -62,7 +62,7 @@ docs = json.loads(subprocess.run(["lq", "docs"], capture_output=True, check=True
 reading = {c["name"] for c in docs["commands"]
            if any(o.get("name") == "include-synced" for g in c["groups"] for o in g["options"])}
 # Those that take the options for their output, but read no runs; a prompt has its own tests.
-missing = reading - set(sys.argv[1].split()) - {"commands", "formats", "schema", "prune", "shell", "index",
+missing = reading - set(sys.argv[1].split()) - {"commands", "formats", "schema", "share", "prune", "shell", "index",
                                             "pull"}
 assert not missing, missing
 END
