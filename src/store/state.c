@@ -73,8 +73,9 @@ static const char *const versions[] = {
     " mtime_ns INTEGER NOT NULL, with_raw INTEGER NOT NULL,"
     " PRIMARY KEY (destination_id, folder)) WITHOUT ROWID;",
 
-    "CREATE TABLE auto_sync ("
-    " destination TEXT PRIMARY KEY, tried_at INTEGER NOT NULL, problem TEXT) WITHOUT ROWID;",
+    /* clang takes an entry of two pieces, next to entries of many, for a forgotten comma */
+    ("CREATE TABLE auto_sync ("
+     " destination TEXT PRIMARY KEY, tried_at INTEGER NOT NULL, problem TEXT) WITHOUT ROWID;"),
 };
 #define SCHEMA_VERSION ((int64_t)LQ_COUNT(versions))
 

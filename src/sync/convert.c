@@ -57,7 +57,6 @@ enum lq_at_folder lq_convert_look(const struct lq_sync_plan *plan, const struct 
                                   const char *folder)
 {
     LQ_CLEANUP(lq_close) int parent = open_parent(remote, folder);
-    LQ_CLEANUP(lq_close) int fd = -1;
     const char *name = lq_path_base(folder);
     struct stat there, own;
 

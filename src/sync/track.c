@@ -471,8 +471,8 @@ static const char *const record_sql[RECORD_COUNT] = {
         " remote_path = excluded.remote_path, size_bytes = excluded.size_bytes,"
         " sha256 = excluded.sha256, synced_at = excluded.synced_at",
     [RECORD_RAW] = "UPDATE synced SET raw_bytes = ?4 WHERE destination_id = ?1 AND path = ?2",
-    [RECORD_FAILED] = "INSERT OR REPLACE INTO failed (destination_id, path, reason, failed_at)"
-                      " VALUES (?1, ?2, ?7, ?6)",
+    [RECORD_FAILED] = ("INSERT OR REPLACE INTO failed (destination_id, path, reason, failed_at)"
+                       " VALUES (?1, ?2, ?7, ?6)"),
     [RECORD_MENDED] = "DELETE FROM failed WHERE destination_id = ?1 AND path = ?2",
 };
 

@@ -24,6 +24,7 @@ with socket.socket() as s:
 in_background() {
     local name=$1
     shift
+    # shellcheck disable=SC2154 # lib.sh sets it
     setpriv --pdeathsig KILL "$@" >"$state/$name.log" 2>&1 </dev/null &
     printf -v "pid_$name" '%s' "$!"
     disown

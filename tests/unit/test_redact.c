@@ -320,6 +320,7 @@ static const char *const words[] = {
     "]",
     "}",
     ">",
+    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): a token in two pieces */
     GITHUB,
     GITHUB_PAT,
     GITLAB,
