@@ -5,7 +5,8 @@
     see TEXT        wait until the text has come, behind what was seen before
     send KEYS       type; \\t, \\r, \\x03 as in Python
     signal NAME     send the signal, such as SIGCONT
-    until KEYS|TEXT type again and again until the text has come
+    until KEYS|…|TEXT  type these, and all again, until the text has come: what is typed before Ctrl-C
+                    may be lost by it
     end STATUS      wait until the program has ended so
     END
 
@@ -59,8 +60,12 @@ class Terminal:
         return True
 
     def until(self, words):
-        keys, text = words.split("|")
-        return any(self.send(keys) and self.see(text, 0.3) for _ in range(PATIENCE * 3))
+        *keys, text = words.split("|")
+        for _ in range(PATIENCE):
+            for key in keys:
+                if self.send(key) and self.see(text, 0.3 if key != keys[-1] else 3):
+                    return True
+        return False
 
     def end(self, status):
         while not self.over:
