@@ -57,24 +57,29 @@ const char lq_cli_event_columns[] =
     "strftime(started_at AT TIME ZONE 'UTC', '%Y-%m-%d %H:%M:%S UTC') AS started, "
     "raw_text AS text";
 
+#define ALL_COLUMNS "* EXCLUDE (place, file, date, source)"
+
 static enum lq_status event_main(struct lq_cli *cli, const void *argp, struct lq_error *err)
 {
     const struct event_args *args = argp;
     LQ_CLEANUP(lq_query_close) struct lq_query *query = NULL;
     LQ_CLEANUP(lq_ref_release) struct lq_ref ref = { 0 };
     LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
-    bool empty;
+    bool empty, more;
 
     if (!args->ref)
         return lq_error_set(err, LQ_USAGE, "lq event needs an event, such as 5:3");
     LQ_TRY(lq_cli_open_query(cli, &query, &empty, err));
     LQ_TRY(lq_cli_find_event(query, "lq event", args->ref, &ref, err));
-    LQ_TRY(lq_cli_query_event(query, lq_cli_event_columns, &ref, args->ref, &rows, err));
+    LQ_TRY(lq_cli_query_event(query,
+                              cli->format == LQ_OUT_TABLE ? lq_cli_event_columns : ALL_COLUMNS,
+                              &ref, args->ref, &rows, err));
     if (cli->format == LQ_OUT_TABLE)
         return lq_out_record(cli->out, rows, err);
+    if (!cli->save)
+        return lq_out_rows(cli->out, cli->format, rows, NULL, 0, &more, err);
     lq_rows_free(&rows);
-    return lq_cli_print_query(cli, query,
-                              "SELECT * EXCLUDE (place, file, date, source)" LQ_SQL_FROM_EVENT,
+    return lq_cli_print_query(cli, query, "SELECT " ALL_COLUMNS LQ_SQL_FROM_EVENT,
                               (const struct lq_value[]){ LQ_EVENT_PARAMS(&ref) }, 3, NULL, 0, err);
 }
 
