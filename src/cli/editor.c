@@ -254,6 +254,8 @@ enum lq_editor_event lq_editor_read(struct lq_editor *editor, const char *prompt
 
     editor->prompt = prompt;
     editor->cleared = false;
+    /* Before the prompt invites: what is typed until then would be the terminal's own, and a Ctrl-D be lost. */
+    libedit.el_set(editor->edit, EL_PREP_TERM, 1);
     errno = 0;
     *line = libedit.el_gets(editor->edit, &count);
     if (editor->cleared || (!*line && errno == EINTR)) {

@@ -6,7 +6,7 @@
 on_terminal() {
     echo 'leak:wcsdup' >"$state/suppressions"
     export LSAN_OPTIONS=${LSAN_OPTIONS:+$LSAN_OPTIONS:}suppressions=$state/suppressions:print_suppressions=0
-    run python3 "$LQ_TEST_ROOT/tests/cli/terminal.py" lq shell "$@"
+    run python3 "$LQ_TEST_ROOT/tests/cli/terminal.py" ${under[@]+"${under[@]}"} lq shell "$@"
     expect_rc 0
     expect_stdout </dev/null
 }
@@ -163,6 +163,19 @@ until SELECT count(*) FROM range(100000000000000) a;\r|\x03|lq: interrupted
 see lq>
 send SELECT 44 AS a;\r
 see {"a": 44}
+see lq>
+send \x04
+end 0
+END
+}
+
+# The prompt comes when keys are taken: Ctrl-D before that would be lost.
+test_a_terminal_that_is_slow() {
+    need strace
+    two_runs
+    under=(strace -o "$state/calls" -e trace=ioctl -e inject=ioctl:delay_enter=200000)
+    export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0 # it cannot trace what is traced
+    on_terminal <<'END'
 see lq>
 send \x04
 end 0

@@ -68,8 +68,11 @@ class Terminal:
         return False
 
     def end(self, status):
+        end = time.monotonic() + PATIENCE
         while not self.over:
-            self.read(PATIENCE)
+            if time.monotonic() > end:
+                return False
+            self.read(0.2)
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1]) == int(status)
 
 
@@ -79,6 +82,7 @@ def main(command):
         word, _, rest = line.partition(" ")
         if not getattr(terminal, word)(rest):
             print(f"not so: {line}", "---", terminal.text, sep="\n")
+            os.kill(terminal.pid, signal.SIGKILL)
             return 1
     return 0
 
