@@ -4,9 +4,15 @@
 #include "base/alloc.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <openssl/evp.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
+
+/* Not in <linux/magic.h>. */
+#define ZFS_MAGIC 0x2fc12fc1
+#define BCACHEFS_MAGIC 0xca451a4e
 
 enum lq_status lq_file_read(const char *path, size_t max, struct lq_buf *buf, struct lq_error *err)
 {
@@ -211,6 +217,22 @@ void lq_sha256_hex(const void *bytes, size_t len, char hex[static LQ_SHA256_HEX_
 
     EVP_Digest(bytes, len, digest, NULL, EVP_sha256(), NULL);
     to_hex(digest, 32, hex);
+}
+
+bool lq_folder_times_tell(int fd)
+{
+    static const unsigned long types[] = { EXT4_SUPER_MAGIC,  XFS_SUPER_MAGIC,
+                                           BTRFS_SUPER_MAGIC, TMPFS_MAGIC,
+                                           F2FS_SUPER_MAGIC,  OVERLAYFS_SUPER_MAGIC,
+                                           ZFS_MAGIC,         BCACHEFS_MAGIC };
+    struct statfs info;
+
+    if (fstatfs(fd, &info) != 0)
+        return false;
+    for (size_t i = 0; i < LQ_COUNT(types); i++)
+        if (types[i] == ((unsigned long)info.f_type & 0xffffffff))
+            return true;
+    return false;
 }
 
 char *lq_path_join(const char *dir, const char *name)

@@ -52,6 +52,13 @@ LQ_CHECK enum lq_status lq_file_sha256(int fd, const char *what,
 /* SHA-256 of bytes in memory. */
 void lq_sha256_hex(const void *bytes, size_t len, char hex[static LQ_SHA256_HEX_BYTES]);
 
+/* Whether a folder of the file system of the open `fd` holds the same names as long as its modification
+ * time stays: so it is on the common local ones, and not on network ones and FAT. */
+bool lq_folder_times_tell(int fd);
+/* A folder's time says nothing about what happens so shortly after it (nanoseconds), in the same tick of the
+ * file system's clock. */
+#define LQ_RACY_NS (3 * INT64_C(1000000000))
+
 /* "dir/name", the caller's. */
 char *lq_path_join(const char *dir, const char *name);
 /* The part after the last '/', borrowed. */

@@ -6,17 +6,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-
-/* Not in <linux/magic.h>. */
-#define ZFS_MAGIC 0x2fc12fc1
-#define BCACHEFS_MAGIC 0xca451a4e
 
 /* ---- reading a folder ---- */
 
@@ -86,27 +80,11 @@ static int by_path(const void *a, const void *b)
     return strcmp(((const struct lq_leaf *)a)->path, ((const struct lq_leaf *)b)->path);
 }
 
-static bool times_tell(int fd)
-{
-    static const unsigned long types[] = { EXT4_SUPER_MAGIC,  XFS_SUPER_MAGIC,
-                                           BTRFS_SUPER_MAGIC, TMPFS_MAGIC,
-                                           F2FS_SUPER_MAGIC,  OVERLAYFS_SUPER_MAGIC,
-                                           ZFS_MAGIC,         BCACHEFS_MAGIC };
-    struct statfs info;
-
-    if (fstatfs(fd, &info) != 0)
-        return false;
-    for (size_t i = 0; i < LQ_COUNT(types); i++)
-        if (types[i] == ((unsigned long)info.f_type & 0xffffffff))
-            return true;
-    return false;
-}
-
 enum lq_status lq_leaves_list(struct lq_leaves *leaves, int logs_fd, struct lq_error *err)
 {
     if (logs_fd < 0)
         return LQ_OK;
-    leaves->times_tell = times_tell(logs_fd);
+    leaves->times_tell = lq_folder_times_tell(logs_fd);
     LQ_TRY(each_name(logs_fd, ".", "logs", on_date, leaves, err));
     if (leaves->count > 0)
         qsort(leaves->items, leaves->count, sizeof *leaves->items, by_path);

@@ -2,6 +2,7 @@
 /* The sync room's statements on state.db. */
 #include "sync/track.h"
 #include "base/alloc.h"
+#include "base/file.h"
 #include "base/time.h"
 #include "store/names.h"
 
@@ -643,13 +644,10 @@ enum lq_status lq_track_forget_missing(struct lq_sync_plan *plan, struct lq_erro
     return end(state, forget_missing(plan, err), err);
 }
 
-/* A folder's time says nothing about what happened in the same tick of the file system's clock. */
-#define RACY_NS (3 * INT64_C(1000000000))
-
 static bool can_skip(const struct lq_sync_plan *plan, size_t leaf)
 {
     return plan->scans[leaf].listed && !plan->scans[leaf].dirty && plan->leaves.times_tell &&
-           plan->leaves.items[leaf].mtime_ns + RACY_NS < plan->opts.now * 1000;
+           plan->leaves.items[leaf].mtime_ns + LQ_RACY_NS < plan->opts.now * 1000;
 }
 
 static enum lq_status record_scans(struct lq_sync_plan *plan, struct lq_error *err)
