@@ -38,7 +38,8 @@ struct lq_state {
  *              `raw_bytes`: size of its raw log there, NULL when that is not there
  * failed       a file that could not be brought to a destination, and why
  * scanned      a folder below logs/ that held nothing which was not at the destination, when that was
- *              its modification time; `with_raw`: raw logs neither
+ *              its modification time, or these its names (`content`: struct lq_known_folder);
+ *              `with_raw`: raw logs neither
  * auto_sync    how the last sync of sync.auto to a destination went, by its URL
  */
 static const char *const versions[] = {
@@ -76,6 +77,9 @@ static const char *const versions[] = {
     /* clang takes an entry of two pieces, next to entries of many, for a forgotten comma */
     ("CREATE TABLE auto_sync ("
      " destination TEXT PRIMARY KEY, tried_at INTEGER NOT NULL, problem TEXT) WITHOUT ROWID;"),
+
+    ("DELETE FROM scanned;"
+     "ALTER TABLE scanned ADD COLUMN content TEXT NOT NULL DEFAULT '';"),
 };
 #define SCHEMA_VERSION ((int64_t)LQ_COUNT(versions))
 
@@ -382,15 +386,21 @@ static enum lq_status with_texts(struct lq_state *state, const char *sql, const 
 enum lq_status lq_state_forget_file(struct lq_state *state, const char *path, struct lq_error *err)
 {
     static const char *const statements[] = {
-        "DELETE FROM synced WHERE path = ?",
-        "DELETE FROM failed WHERE path = ?",
-        "DELETE FROM file WHERE path = ?",
-        "DELETE FROM bad_file WHERE path = ?",
+        "DELETE FROM synced WHERE path = ?1",
+        "DELETE FROM failed WHERE path = ?1",
+        "DELETE FROM file WHERE path = ?1",
+        "DELETE FROM bad_file WHERE path = ?1",
+        /* The file may come back, out of a backup. */
+        "DELETE FROM scanned WHERE folder = ?2 AND ?1 IS NOT NULL",
     };
+    LQ_CLEANUP(lq_free) char *folder =
+        lq_strndup(path, (size_t)(lq_path_base(path) - path) - (lq_path_base(path) > path));
+    const char *const texts[] = { path, folder };
     bool row;
 
     for (size_t i = 0; i < LQ_COUNT(statements); i++)
-        LQ_TRY(with_texts(state, statements[i], &path, 1, &row, err));
+        LQ_TRY(with_texts(state, statements[i], texts, i + 1 < LQ_COUNT(statements) ? 1 : 2, &row,
+                          err));
     return LQ_OK;
 }
 

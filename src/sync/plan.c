@@ -318,16 +318,41 @@ static enum lq_status plan_file(struct planner *planner, const char *name,
     return plan_raw(planner, path, synced ? &row : NULL, run, err);
 }
 
+/* Read the names in a leaf, as lq_names_read() does. `*is_new`: they are not those that are known. */
+static enum lq_status read_leaf(struct planner *planner, struct lq_buf *names, struct lq_buf *raws,
+                                bool *is_new, struct lq_error *err)
+{
+    struct lq_sync_plan *plan = planner->plan;
+    struct lq_scan *scan = &plan->scans[planner->leaf];
+    const struct lq_leaf *leaf = &plan->leaves.items[planner->leaf];
+    LQ_CLEANUP(lq_buf_release) struct lq_buf all = LQ_BUF_INIT;
+
+    LQ_TRY(lq_names_read(names, plan->logs_fd, "logs", leaf->path, ".parquet", err));
+    if (plan->opts.include_raw && plan->raw_fd >= 0)
+        LQ_TRY(lq_names_read(raws, plan->raw_fd, "raw", leaf->path, ".log.zst", err));
+    lq_buf_add(&all, lq_buf_text(names), names->len);
+    lq_buf_addc(&all, '\0');
+    lq_buf_add(&all, lq_buf_text(raws), raws->len);
+    lq_sha256_hex(lq_buf_text(&all), all.len, scan->content);
+    *is_new = plan->look_at_all || !leaf->known || strcmp(leaf->known->content, scan->content) != 0;
+    return LQ_OK;
+}
+
 static enum lq_status plan_leaf(struct planner *planner, struct lq_error *err)
 {
     struct lq_sync_plan *plan = planner->plan;
     const char *path = plan->leaves.items[planner->leaf].path;
+    LQ_CLEANUP(lq_buf_release) struct lq_buf name_text = LQ_BUF_INIT;
+    LQ_CLEANUP(lq_buf_release) struct lq_buf raw_text = LQ_BUF_INIT;
     LQ_CLEANUP(lq_names_release) struct lq_names names = { 0 };
     LQ_CLEANUP(lq_names_release) struct lq_names raws = { 0 };
+    bool is_new;
 
-    LQ_TRY(lq_names_list(&names, plan->logs_fd, "logs", path, ".parquet", err));
-    if (plan->opts.include_raw && plan->raw_fd >= 0)
-        LQ_TRY(lq_names_list(&raws, plan->raw_fd, "raw", path, ".log.zst", err));
+    LQ_TRY(read_leaf(planner, &name_text, &raw_text, &is_new, err));
+    if (!is_new)
+        return LQ_OK;
+    lq_names_add(&names, &name_text);
+    lq_names_add(&raws, &raw_text);
     if (plan->destination_id)
         LQ_TRY(lq_cursor_open(&planner->synced, LQ_CURSOR_SYNCED, plan, path, err));
     LQ_TRY(lq_cursor_open(&planner->files, LQ_CURSOR_FILE, plan, path, err));
@@ -441,9 +466,15 @@ static enum lq_status identify_leaf(struct planner *planner, struct lq_names *fo
 {
     struct lq_sync_plan *plan = planner->plan;
     const char *leaf = plan->leaves.items[planner->leaf].path;
+    LQ_CLEANUP(lq_buf_release) struct lq_buf name_text = LQ_BUF_INIT;
+    LQ_CLEANUP(lq_buf_release) struct lq_buf raw_text = LQ_BUF_INIT;
     LQ_CLEANUP(lq_names_release) struct lq_names names = { 0 };
+    bool is_new;
 
-    LQ_TRY(lq_names_list(&names, plan->logs_fd, "logs", leaf, ".parquet", err));
+    LQ_TRY(read_leaf(planner, &name_text, &raw_text, &is_new, err));
+    if (!is_new)
+        return LQ_OK;
+    lq_names_add(&names, &name_text);
     LQ_TRY(lq_cursor_open(&planner->files, LQ_CURSOR_FILE, plan, leaf, err));
     for (size_t i = 0; i < names.count; i++) {
         LQ_CLEANUP(lq_step_release) struct lq_step step = { .path = lq_path_join(leaf,
@@ -500,9 +531,12 @@ static enum lq_status add_steps(struct lq_sync_plan *plan, struct lq_error *err)
         return plan_links(&planner, err);
     if (planner.remote && may_hold_links(plan))
         LQ_TRY(find_links(&planner, err));
-    if (plan->links.count > 0 || plan->opts.force || plan->opts.verify || is_suspect(plan)) {
+    /* Runs that were seen through a link were not brought, whatever has become of it. */
+    if (plan->remembered_mode == LQ_SYNC_MODE_SYMLINK || plan->links.count > 0 ||
+        plan->opts.force || plan->opts.verify || is_suspect(plan)) {
         if (plan->opts.force || plan->opts.verify)
             LQ_TRY(lq_there_list(&planner.there, plan, planner.remote, err));
+        plan->look_at_all = true;
         for (size_t i = 0; i < plan->leaves.count; i++)
             plan->scans[i].listed = true;
     }
@@ -565,6 +599,18 @@ bool lq_sync_converts(const struct lq_sync_plan *plan)
            before != LQ_SYNC_MODE_SYMLINK && plan->opts.mode != LQ_SYNC_MODE_SYMLINK;
 }
 
+/* Those that may hold what is new are to be listed. */
+static void choose_leaves(struct lq_sync_plan *plan)
+{
+    plan->scans = lq_alloc((plan->leaves.count + 1) * sizeof *plan->scans);
+    for (size_t i = 0; i < plan->leaves.count; i++) {
+        const struct lq_leaf *leaf = &plan->leaves.items[i];
+
+        plan->scans[i].listed =
+            !leaf->known || !plan->leaves.times_tell || leaf->known->mtime_ns != leaf->mtime_ns;
+    }
+}
+
 static enum lq_status fill_plan(struct lq_sync_plan *plan, const char *destination,
                                 struct lq_error *err)
 {
@@ -582,9 +628,9 @@ static enum lq_status fill_plan(struct lq_sync_plan *plan, const char *destinati
 
     LQ_TRY(lq_sync_open_folder(plan->store, "logs", &plan->logs_fd, err));
     LQ_TRY(lq_sync_open_folder(plan->store, "raw", &plan->raw_fd, err));
-    LQ_TRY(lq_leaves_list(&plan->leaves, plan->logs_fd, err));
-    plan->scans = lq_alloc((plan->leaves.count + 1) * sizeof *plan->scans);
-    LQ_TRY(lq_track_scans(plan, err));
+    LQ_TRY(lq_track_known_folders(plan, &plan->known, err));
+    LQ_TRY(lq_leaves_list(&plan->leaves, plan->logs_fd, &plan->known, err));
+    choose_leaves(plan);
     return add_steps(plan, err);
 }
 
@@ -650,6 +696,7 @@ void lq_sync_plan_free(struct lq_sync_plan **out)
     }
     free(plan->detours);
     lq_names_release(&plan->links);
+    lq_known_folders_release(&plan->known);
     lq_leaves_release(&plan->leaves);
     free(plan->scans);
     lq_close(&plan->logs_fd);

@@ -41,8 +41,9 @@ struct lq_bad_file {
 
 /* What was found out about a folder of `.lq/logs`. */
 struct lq_scan {
-    bool listed; /* its names were read, since it was not known or has changed */
+    bool listed; /* its names were read, since it was not known or may have changed */
     bool dirty;  /* something in it is not at the destination, or no run */
+    char content[LQ_SHA256_HEX_BYTES]; /* of what was read; see struct lq_known_folder */
 };
 
 /* A folder on its way to take a link's place. */
@@ -64,8 +65,10 @@ struct lq_sync_plan {
     bool had_failures;      /* state.db knows of files that failed */
     int64_t swept_at;
     int logs_fd, raw_fd; /* -1: nothing yet */
+    struct lq_known_folders known;
     struct lq_leaves leaves;
     struct lq_scan *scans; /* of each leaf */
+    bool look_at_all;      /* what is known of folders does not matter */
     struct lq_step *steps; /* run files, then raw logs; each sorted by path */
     size_t n_steps, steps_capacity;
     size_t n_runs;     /* steps that are run files */

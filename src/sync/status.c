@@ -52,11 +52,14 @@ static enum lq_status list_runs(struct review *review, struct lq_error *err)
     LQ_CLEANUP(lq_close) int fd = -1;
 
     LQ_TRY(lq_sync_open_folder(review->store, "logs", &fd, err));
-    LQ_TRY(lq_leaves_list(&review->leaves, fd, err));
+    LQ_TRY(lq_leaves_list(&review->leaves, fd, NULL, err));
     review->names = lq_alloc((review->leaves.count + 1) * sizeof *review->names);
-    for (size_t i = 0; i < review->leaves.count; i++)
-        LQ_TRY(lq_names_list(&review->names[i], fd, "logs", review->leaves.items[i].path,
-                             ".parquet", err));
+    for (size_t i = 0; i < review->leaves.count; i++) {
+        LQ_CLEANUP(lq_buf_release) struct lq_buf text = LQ_BUF_INIT;
+
+        LQ_TRY(lq_names_read(&text, fd, "logs", review->leaves.items[i].path, ".parquet", err));
+        lq_names_add(&review->names[i], &text);
+    }
     return LQ_OK;
 }
 

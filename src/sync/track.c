@@ -343,7 +343,8 @@ enum lq_status lq_track_state(const struct lq_sync_plan *plan, struct lq_sync_st
 
 /* ---- files ---- */
 
-enum lq_status lq_track_scans(struct lq_sync_plan *plan, struct lq_error *err)
+enum lq_status lq_track_known_folders(const struct lq_sync_plan *plan,
+                                      struct lq_known_folders *known, struct lq_error *err)
 {
     struct lq_state *state = plan->store->state;
     const struct bound values[] = { { .number = plan->destination_id },
@@ -352,19 +353,16 @@ enum lq_status lq_track_scans(struct lq_sync_plan *plan, struct lq_error *err)
     bool found = false;
 
     LQ_TRY(prepare(state,
-                   "SELECT folder, mtime_ns FROM scanned"
+                   "SELECT folder, mtime_ns, content FROM scanned"
                    " WHERE destination_id = ? AND with_raw >= ? ORDER BY folder",
                    &statement, err));
     LQ_TRY(step(state, statement, values, LQ_COUNT(values), &found, err));
-    for (size_t i = 0; i < plan->leaves.count; i++) {
-        const struct lq_leaf *leaf = &plan->leaves.items[i];
-        int order = 1;
-
-        while (found &&
-               (order = strcmp((const char *)sqlite3_column_text(statement, 0), leaf->path)) < 0)
-            LQ_TRY(step(state, statement, NULL, 0, &found, err));
-        plan->scans[i].listed =
-            !found || order != 0 || sqlite3_column_int64(statement, 1) != leaf->mtime_ns;
+    while (found) {
+        LQ_GROW(known->items, known->count, known->capacity);
+        known->items[known->count++] =
+            (struct lq_known_folder){ column(statement, 0), sqlite3_column_int64(statement, 1),
+                                      column(statement, 2) };
+        LQ_TRY(step(state, statement, NULL, 0, &found, err));
     }
     return LQ_OK;
 }
@@ -644,45 +642,142 @@ enum lq_status lq_track_forget_missing(struct lq_sync_plan *plan, struct lq_erro
     return end(state, forget_missing(plan, err), err);
 }
 
-static bool can_skip(const struct lq_sync_plan *plan, size_t leaf)
+static bool time_tells(const struct lq_sync_plan *plan, int64_t mtime_ns)
 {
-    return plan->scans[leaf].listed && !plan->scans[leaf].dirty && plan->leaves.times_tell &&
-           plan->leaves.items[leaf].mtime_ns + LQ_RACY_NS < plan->opts.now * 1000;
+    return plan->leaves.times_tell && mtime_ns + LQ_RACY_NS < plan->opts.now * 1000;
 }
 
-static enum lq_status record_scans(struct lq_sync_plan *plan, struct lq_error *err)
+/* What is to be remembered of leaf `i`. false: nothing that is not known. */
+static bool leaf_news(const struct lq_sync_plan *plan, size_t i, struct lq_known_folder *news)
 {
-    struct lq_state *state = plan->store->state;
-    LQ_CLEANUP(finalize) sqlite3_stmt *statement = NULL;
+    struct lq_scan *scan = &plan->scans[i];
+    const struct lq_leaf *leaf = &plan->leaves.items[i];
+    const bool tells = time_tells(plan, leaf->mtime_ns);
+
+    /* One that is at work now is read the next time in any case. */
+    if (!scan->content[0] || scan->dirty || (plan->leaves.times_tell && !tells))
+        return false;
+    *news =
+        (struct lq_known_folder){ leaf->path, tells ? leaf->mtime_ns : LQ_NO_TIME, scan->content };
+    return !leaf->known || leaf->known->mtime_ns != news->mtime_ns ||
+           strcmp(leaf->known->content, news->content) != 0;
+}
+
+/* The same for a date, whose leaves are those from `*at` on. `count` has room for their number. */
+static bool date_news(const struct lq_sync_plan *plan, const struct lq_date *date, size_t *at,
+                      char count[static 24], struct lq_known_folder *news)
+{
+    const size_t len = strlen(date->path), first = *at;
+    bool all_known = true;
+
+    for (; *at < plan->leaves.count; ++*at) {
+        const struct lq_leaf *leaf = &plan->leaves.items[*at];
+        struct lq_known_folder unused;
+
+        if (strncmp(leaf->path, date->path, len) != 0 || leaf->path[len] != '/')
+            break;
+        all_known = all_known && (leaf->known || leaf_news(plan, *at, &unused));
+    }
+    snprintf(count, 24, "%zu", *at - first);
+    *news = (struct lq_known_folder){ date->path, date->mtime_ns, count };
+    return all_known && time_tells(plan, date->mtime_ns) &&
+           (!date->known || date->known->mtime_ns != news->mtime_ns ||
+            strcmp(date->known->content, count) != 0);
+}
+
+/* Changes rows in one transaction, which the first change begins. */
+struct scan_writer {
+    struct lq_sync_plan *plan;
+    sqlite3_stmt *write, *forget;
+};
+
+static void scan_writer_release(struct scan_writer *writer)
+{
+    finalize(&writer->write);
+    finalize(&writer->forget);
+}
+
+static enum lq_status change_scan(struct scan_writer *writer, sqlite3_stmt **statement,
+                                  const char *sql, const struct lq_known_folder *folder,
+                                  struct lq_error *err)
+{
+    struct lq_state *state = writer->plan->store->state;
+    const struct bound values[] = { { .number = writer->plan->destination_id },
+                                    { .text = folder->path },
+                                    { .number = folder->mtime_ns },
+                                    { .number = writer->plan->opts.include_raw },
+                                    { .text = folder->content } };
     bool found;
 
-    LQ_TRY(prepare(state,
-                   "INSERT OR REPLACE INTO scanned (destination_id, folder, mtime_ns, with_raw)"
-                   " VALUES (?, ?, ?, ?)",
-                   &statement, err));
-    for (size_t i = 0; i < plan->leaves.count; i++) {
-        const struct bound values[] = { { .number = plan->destination_id },
-                                        { .text = plan->leaves.items[i].path },
-                                        { .number = plan->leaves.items[i].mtime_ns },
-                                        { .number = plan->opts.include_raw } };
+    if (sqlite3_get_autocommit(lq_state_sqlite(state)))
+        LQ_TRY(begin(state, err));
+    if (!*statement)
+        LQ_TRY(prepare(state, sql, statement, err));
+    LQ_TRY(step(state, *statement, values, (size_t)sqlite3_bind_parameter_count(*statement), &found,
+                err));
+    sqlite3_reset(*statement);
+    return LQ_OK;
+}
 
-        if (!can_skip(plan, i))
-            continue;
-        LQ_TRY(step(state, statement, values, LQ_COUNT(values), &found, err));
-        sqlite3_reset(statement);
+static enum lq_status write_scan(struct scan_writer *writer, const struct lq_known_folder *news,
+                                 struct lq_error *err)
+{
+    return change_scan(writer, &writer->write,
+                       "INSERT OR REPLACE INTO scanned"
+                       " (destination_id, folder, mtime_ns, with_raw, content)"
+                       " VALUES (?, ?, ?, ?, ?)",
+                       news, err);
+}
+
+/* Folders that are gone are not counted as known ones of their date. */
+static enum lq_status forget_gone(struct scan_writer *writer, struct lq_error *err)
+{
+    const struct lq_sync_plan *plan = writer->plan;
+    const struct lq_leaves *leaves = &plan->leaves;
+    size_t leaf = 0, date = 0;
+
+    for (size_t i = 0; i < plan->known.count; i++) {
+        const struct lq_known_folder *known = &plan->known.items[i];
+        const bool is_leaf = strchr(known->path, '/') != NULL;
+        size_t *at = is_leaf ? &leaf : &date;
+        int order = 1;
+
+        while (*at < (is_leaf ? leaves->count : leaves->n_dates) &&
+               (order = strcmp(is_leaf ? leaves->items[*at].path : leaves->dates[*at].path,
+                               known->path)) < 0)
+            ++*at;
+        if (order != 0)
+            LQ_TRY(change_scan(writer, &writer->forget,
+                               "DELETE FROM scanned WHERE destination_id = ? AND folder = ?", known,
+                               err));
     }
+    return LQ_OK;
+}
+
+static enum lq_status write_scans(struct scan_writer *writer, struct lq_error *err)
+{
+    const struct lq_sync_plan *plan = writer->plan;
+    struct lq_known_folder news;
+    char count[24];
+    size_t at = 0;
+
+    LQ_TRY(forget_gone(writer, err));
+    for (size_t i = 0; i < plan->leaves.n_dates; i++)
+        if (date_news(plan, &plan->leaves.dates[i], &at, count, &news))
+            LQ_TRY(write_scan(writer, &news, err));
+    for (size_t i = 0; i < plan->leaves.count; i++)
+        if (leaf_news(plan, i, &news))
+            LQ_TRY(write_scan(writer, &news, err));
     return LQ_OK;
 }
 
 enum lq_status lq_track_record_scans(struct lq_sync_plan *plan, struct lq_error *err)
 {
-    struct lq_state *state = plan->store->state;
+    LQ_CLEANUP(scan_writer_release) struct scan_writer writer = { .plan = plan };
+    enum lq_status status = write_scans(&writer, err);
 
-    for (size_t i = 0; i < plan->leaves.count; i++) {
-        if (!can_skip(plan, i))
-            continue;
-        LQ_TRY(begin(state, err));
-        return end(state, record_scans(plan, err), err);
-    }
-    return LQ_OK;
+    scan_writer_release(&writer);
+    return sqlite3_get_autocommit(lq_state_sqlite(plan->store->state))
+               ? status
+               : end(plan->store->state, status, err);
 }

@@ -38,8 +38,10 @@ LQ_CHECK enum lq_status lq_track_state(const struct lq_sync_plan *plan, struct l
 
 /* ---- files ---- */
 
-/* Set scan->listed for the leaves that state.db does not say to hold nothing new. */
-LQ_CHECK enum lq_status lq_track_scans(struct lq_sync_plan *plan, struct lq_error *err);
+/* The folders that held nothing which was not at the destination. */
+LQ_CHECK enum lq_status lq_track_known_folders(const struct lq_sync_plan *plan,
+                                               struct lq_known_folders *known,
+                                               struct lq_error *err);
 
 /* Rows about the files of one folder, in the order of their paths. Asked for paths in that order. */
 struct lq_cursor {

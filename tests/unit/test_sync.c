@@ -875,7 +875,7 @@ static void test_older_state(void)
                        NULL, NULL, NULL) == SQLITE_OK);
     lq_store_close(&world.store);
     CHECK(lq_store_open(&world.store, &world.project, NULL) == LQ_OK);
-    CHECK_INT(sql_int(&world, "PRAGMA user_version"), 4);
+    CHECK_INT(sql_int(&world, "PRAGMA user_version"), 5);
     CHECK_INT(plan_count(&world, world.dest), 0);
 }
 
@@ -1012,6 +1012,8 @@ static void test_raw_logs(void)
     CHECK_INT(n_other_files, 2);
 }
 
+#define LEAF_SCANS "SELECT count(*) FROM scanned WHERE folder = '" FOLDER "'"
+
 /* The folder of a run file is read only when it has changed; a run in it never goes unseen. */
 static void test_folders_are_skipped(void)
 {
@@ -1027,7 +1029,7 @@ static void test_folders_are_skipped(void)
     local = lq_format("%s/bad.parquet", folder);
     add_run(&world, run_1, "file 1");
     CHECK_INT(sync_with(&world, (struct lq_sync_opts){ 0 }, &counts, NULL), LQ_OK);
-    CHECK_INT(sql_int(&world, "SELECT count(*) FROM scanned"), 1);
+    CHECK_INT(sql_int(&world, LEAF_SCANS), 1);
     second.path = FOLDER "/002_b_143022.parquet";
     add_run(&world, second, "file 2");
     CHECK_INT(sync_with(&world, (struct lq_sync_opts){ 0 }, &counts, NULL), LQ_OK);
@@ -1048,14 +1050,122 @@ static void test_folders_are_skipped(void)
     write_file(local, "");
     CHECK_INT(sync_with(&world, (struct lq_sync_opts){ 0 }, &counts, NULL),
               LQ_OK); /* empty: no need to ask libduckdb */
-    CHECK_INT(sql_int(&world, "SELECT count(*) FROM scanned WHERE mtime_ns <> 1000000000000"), 0);
+    CHECK_INT(sql_int(&world, LEAF_SCANS " AND mtime_ns <> 1000000000000"), 0);
 
     /* A time that is too near to now says nothing. */
     CHECK(unlink(local) == 0);
     times[1].tv_sec = LATER / LQ_US_PER_SECOND - 1;
     CHECK(utimensat(AT_FDCWD, folder, times, 0) == 0);
     CHECK_INT(sync_with(&world, (struct lq_sync_opts){ 0 }, &counts, NULL), LQ_OK);
-    CHECK_INT(sql_int(&world, "SELECT count(*) FROM scanned WHERE mtime_ns > 2000000000000"), 0);
+    CHECK_INT(sql_int(&world, LEAF_SCANS " AND mtime_ns > 2000000000000"), 0);
+}
+
+static void set_time(const char *folder, time_t seconds)
+{
+    const struct timespec times[2] = { { .tv_sec = seconds }, { .tv_sec = seconds } };
+
+    CHECK(utimensat(AT_FDCWD, folder, times, 0) == 0);
+}
+
+static void execute(const struct world *world, const char *sql)
+{
+    CHECK(sqlite3_exec(lq_state_sqlite(world->store->state), sql, NULL, NULL, NULL) == SQLITE_OK);
+}
+
+/* How many files a sync takes in hand. */
+static size_t n_taken(struct world *world)
+{
+    struct lq_sync_counts counts = { 0 };
+
+    CHECK_INT(sync_with(world, (struct lq_sync_opts){ 0 }, &counts, NULL), LQ_OK);
+    return counts.n_files;
+}
+
+/* The folder of a date is read only when it has changed, or one of its folders is not known. */
+static void test_dates_are_skipped(void)
+{
+    LQ_CLEANUP(world_release) struct world world;
+    LQ_CLEANUP(lq_free) char *date = NULL;
+    struct lq_state_file second = run_1;
+
+    world_init(&world);
+    date = lq_format("%s/logs/date=2025-01-15", world.lq_dir);
+    add_run(&world, run_1, "file 1");
+    set_time(date, 1000);
+    CHECK_INT(n_taken(&world), 1);
+    /* To see that it is skipped, make it look unchanged when it is not. */
+    second.path = "date=2025-01-15/source=import/002_b_143022.parquet";
+    add_run(&world, second, "file 2");
+    set_time(date, 1000);
+    CHECK_INT(n_taken(&world), 0);
+    execute(&world, "DELETE FROM scanned WHERE folder LIKE '%/source=run'");
+    CHECK_INT(n_taken(&world), 1);
+    CHECK_INT(sql_int(&world, "SELECT count(*) FROM scanned"), 3);
+
+    /* A known date still has its folders looked into. */
+    second.path = "date=2025-01-15/source=import/003_b_143022.parquet";
+    add_run(&world, second, "file 3");
+    CHECK_INT(n_taken(&world), 1);
+    set_time(date, 2000);
+    CHECK_INT(n_taken(&world), 0);
+    second.path = "date=2025-01-15/source=capture/004_b_143022.parquet";
+    add_run(&world, second, "file 4");
+    CHECK_INT(n_taken(&world), 1);
+
+    /* Days that sort between a day and its own folders; and what is gone is forgotten. */
+    second.path = "date=2025-01-15-x/source=run/005_b_143022.parquet";
+    add_run(&world, second, "file 5");
+    CHECK_INT(n_taken(&world), 1);
+    CHECK_INT(n_taken(&world), 0);
+    CHECK_INT(sql_int(&world, "SELECT count(*) FROM scanned"), 6);
+    CHECK(nftw(date, remove_entry, 16, FTW_DEPTH | FTW_PHYS) == 0);
+    CHECK_INT(n_taken(&world), 0);
+    CHECK_INT(sql_int(&world, "SELECT count(*) FROM scanned"), 2);
+}
+
+/* Where times do not tell, a folder with the names that were all there is not compared file by file. */
+static void test_known_names(void)
+{
+    LQ_CLEANUP(world_release) struct world world;
+    LQ_CLEANUP(lq_free) char *folder = NULL;
+    struct lq_state_file second = run_1;
+
+    world_init(&world);
+    folder = lq_format("%s/logs/" FOLDER, world.lq_dir);
+    add_run(&world, run_1, "file 1");
+    CHECK_INT(n_taken(&world), 1);
+    /* To see that it is not, take away what it would be compared with. */
+    execute(&world, "DELETE FROM synced");
+    set_time(folder, 1000);
+    CHECK_INT(n_taken(&world), 0);
+    second.path = FOLDER "/002_b_143022.parquet";
+    add_run(&world, second, "file 2");
+    set_time(folder, 1001);
+    CHECK_INT(n_taken(&world), 2);
+
+    /* A run that was pruned and came back out of a backup is one to bring, as if it were new. */
+    CHECK(lq_state_forget_file(world.store->state, second.path, NULL) == LQ_OK);
+    add_run(&world, second, "file 2");
+    set_time(folder, 1002);
+    CHECK_INT(n_taken(&world), 1);
+    CHECK_INT(n_taken(&world), 0);
+}
+
+/* A link that somebody removed: what was seen through it was never brought there. */
+static void test_link_is_gone(void)
+{
+    LQ_CLEANUP(world_release) struct world world;
+    LQ_CLEANUP(lq_free) char *link_path = NULL;
+    struct lq_sync_counts counts;
+
+    world_init(&world);
+    link_path = lq_format("%s/namespace=acme/project=app/hostname=ci-1", world.dest);
+    add_run(&world, run_1, "file 1");
+    CHECK_INT(
+        sync_with(&world, (struct lq_sync_opts){ .mode = LQ_SYNC_MODE_SYMLINK }, &counts, NULL),
+        LQ_OK);
+    CHECK(unlink(link_path) == 0);
+    CHECK_INT(n_taken(&world), 1);
 }
 
 /* What has become of the one file at the destination, and what --force, --verify and --verify --deep do. */
@@ -1630,6 +1740,9 @@ int main(void)
     TAP_RUN(test_engine_not_loaded);
     TAP_RUN(test_unknown_files);
     TAP_RUN(test_folders_are_skipped);
+    TAP_RUN(test_dates_are_skipped);
+    TAP_RUN(test_known_names);
+    TAP_RUN(test_link_is_gone);
     TAP_RUN(test_verify);
     TAP_RUN(test_damaged_link);
     return tap_done();
