@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <lq/redact.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <strings.h>
@@ -121,33 +122,35 @@ static char **make_environment(void)
     return kept;
 }
 
-/* A pipe that holds the AWS_ variables; what does not fit into one write is too much for a
- * credential. The worker needs them for a remote destination only. */
-static int make_credentials(const char *destination)
+/* A process that was started, or is about to be. */
+struct lq_auto_start {
+    char *root, *log, *destination;
+    char **environment;
+    int input, wake; /* the ends of a pipe; the process begins when `wake` is closed */
+    pthread_t thread;
+    bool starting; /* the thread is to be waited for */
+    int failure;   /* of starting: an errno */
+};
+
+/* The AWS_ variables, which the process needs for a remote destination only; what does not fit into one
+ * write is too much for a credential. */
+static void write_credentials(const struct lq_auto_start *start)
 {
     LQ_CLEANUP(lq_buf_release) struct lq_buf text = { .max = PIPE_BUF };
-    int ends[2];
 
-    if (!strstr(destination, "://"))
-        return -1;
+    if (!strstr(start->destination, "://"))
+        return;
     for (char **variable = environ; variable && *variable; variable++)
         if (strncmp(*variable, "AWS_", 4) == 0)
             lq_buf_add(&text, *variable, strlen(*variable) + 1);
-    if (text.overflow || pipe2(ends, O_CLOEXEC) != 0)
-        return -1;
-    if (text.len > 0 && write(ends[1], text.data, text.len) < 0)
-        lq_close(&ends[0]);
-    lq_close(&ends[1]);
-    return ends[0];
+    if (!text.overflow && text.len > 0 && write(start->wake, text.data, text.len) < 0)
+        return; /* the sync will say that it has no credentials */
 }
 
-static void add_actions(posix_spawn_file_actions_t *actions, int credentials, const char *log)
+static void add_actions(posix_spawn_file_actions_t *actions, int input, const char *log)
 {
     posix_spawn_file_actions_init(actions);
-    if (credentials >= 0)
-        posix_spawn_file_actions_adddup2(actions, credentials, STDIN_FILENO);
-    else
-        posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_adddup2(actions, input, STDIN_FILENO);
     posix_spawn_file_actions_addopen(actions, STDOUT_FILENO, log,
                                      O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 0666);
     posix_spawn_file_actions_adddup2(actions, STDOUT_FILENO, STDERR_FILENO);
@@ -172,38 +175,109 @@ static void set_attributes(posix_spawnattr_t *attributes)
     posix_spawnattr_setsigdefault(attributes, &set);
 }
 
-static enum lq_status start_worker(const struct lq_cli *cli, const char *destination,
-                                   struct lq_error *err)
+static void *spawn(void *ctx)
 {
-    LQ_CLEANUP(lq_free) char *log = lq_path_join(cli->project.lq_dir, "sync.log");
-    LQ_CLEANUP(lq_free) char **environment = make_environment();
-    LQ_CLEANUP(lq_free) char *to = lq_strdup(destination);
-    LQ_CLEANUP(lq_close) int credentials = make_credentials(destination);
-    char *const words[] = {
-        (char[]){ "lq" }, (char[]){ LQ_WORKER_NAME }, (char[]){ "--" }, cli->project.root, to, NULL
-    };
+    struct lq_auto_start *start = ctx;
+    char *const words[] = { (char[]){ "lq" }, (char[]){ LQ_WORKER_NAME }, (char[]){ "--" },
+                            start->root,      start->destination,         NULL };
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     pid_t pid;
-    int failure;
 
-    add_actions(&actions, credentials, log);
+    add_actions(&actions, start->input, start->log);
     set_attributes(&attributes);
-    failure = posix_spawn(&pid, "/proc/self/exe", &actions, &attributes, words, environment);
+    start->failure =
+        posix_spawn(&pid, "/proc/self/exe", &actions, &attributes, words, start->environment);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
-    if (failure)
-        return lq_error_errno(err, failure, "cannot start the sync of sync.auto");
-    return LQ_OK;
+    return NULL;
+}
+
+/* Start it on a thread: this one has a run to write. Takes `destination` over. */
+static struct lq_auto_start *start_worker(const struct lq_cli *cli, char *destination)
+{
+    struct lq_auto_start *start = lq_alloc(sizeof *start);
+    int ends[2];
+
+    *start = (struct lq_auto_start){
+        .root = lq_strdup(cli->project.root),
+        .log = lq_path_join(cli->project.lq_dir, "sync.log"),
+        .destination = destination,
+        .environment = make_environment(),
+        .input = -1,
+        .wake = -1,
+    };
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        start->failure = errno;
+        return start;
+    }
+    start->input = ends[0];
+    start->wake = ends[1];
+    write_credentials(start);
+    start->starting = pthread_create(&start->thread, NULL, spawn, start) == 0;
+    if (!start->starting)
+        spawn(start);
+    return start;
+}
+
+/* Until the process is there, or cannot be. */
+static void join(struct lq_auto_start *start)
+{
+    if (start->starting)
+        pthread_join(start->thread, NULL);
+    start->starting = false;
+}
+
+void lq_auto_release(struct lq_auto_start **out)
+{
+    struct lq_auto_start *start = *out;
+
+    if (!start)
+        return;
+    join(start);
+    lq_close(&start->input);
+    lq_close(&start->wake);
+    free(start->root);
+    free(start->log);
+    free(start->destination);
+    free(start->environment);
+    lq_free(out);
 }
 
 /* Twenty runs in a row need one worker: that which is at it sees them all. */
-static void sync_later(const struct lq_cli *cli, struct lq_store *store, const char *destination)
+static bool wants_worker(const struct lq_cli *cli, struct lq_store *store, const char *destination)
+{
+    return mode_of(cli) == LQ_AUTO_ON &&
+           lq_auto_check(store, destination, is_from_config(cli), NULL) == LQ_OK &&
+           !lq_auto_is_running(&cli->project);
+}
+
+void lq_auto_before_run(struct lq_cli *cli, struct lq_store *store)
+{
+    LQ_CLEANUP(lq_free) char *destination = NULL;
+
+    lq_auto_release(&cli->sync); /* of the run before, in a server */
+    if (mode_of(cli) != LQ_AUTO_ON)
+        return;
+    destination = destination_of(cli);
+    if (wants_worker(cli, store, destination))
+        cli->sync = start_worker(cli, LQ_TAKE(destination));
+}
+
+/* One that was at work when the run began to be written may have looked for the last time. */
+static void sync_later(struct lq_cli *cli, struct lq_store *store, const char *destination)
 {
     struct lq_error problem = { 0 };
 
-    if (!lq_auto_is_running(&cli->project) && start_worker(cli, destination, &problem) != LQ_OK)
-        (void)!lq_auto_note(store, destination, lq_time_now(), problem.message, NULL);
+    if (!cli->sync && !lq_auto_is_running(&cli->project))
+        cli->sync = start_worker(cli, lq_strdup(destination));
+    if (!cli->sync)
+        return;
+    join(cli->sync);
+    if (!cli->sync->failure)
+        return;
+    (void)!lq_error_errno(&problem, cli->sync->failure, "cannot start the sync of sync.auto");
+    (void)!lq_auto_note(store, destination, lq_time_now(), problem.message, NULL);
 }
 
 void lq_auto_after_run(struct lq_cli *cli, struct lq_store *store)
@@ -215,7 +289,7 @@ void lq_auto_after_run(struct lq_cli *cli, struct lq_store *store)
     if (mode == LQ_AUTO_OFF)
         return;
     destination = destination_of(cli);
-    if (lq_auto_check(store, destination, is_from_config(cli), &problem) != LQ_OK) {
+    if (!cli->sync && lq_auto_check(store, destination, is_from_config(cli), &problem) != LQ_OK) {
         /* In the background it shows up in lq status. */
         if (mode == LQ_AUTO_WAIT)
             lq_say("not synced: %s", problem.message);

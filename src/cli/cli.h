@@ -24,6 +24,7 @@ enum lq_needs {
 };
 
 struct lq_queries;
+struct lq_auto_start;
 
 struct lq_cli {
     struct lq_project project;
@@ -40,8 +41,9 @@ struct lq_cli {
     struct lq_query
         *query; /* that the command opened, kept open: the end of the process is quicker */
     struct lq_queries
-        *queries;   /* of a server, which runs many commands: open queries; NULL: none */
-    bool unsafe;    /* SQL of the user's may write */
+        *queries; /* of a server, which runs many commands: open queries; NULL: none */
+    struct lq_auto_start *sync; /* the process of sync.auto that waits, see auto.h; NULL: none */
+    bool unsafe;                /* SQL of the user's may write */
     bool closed;    /* with `queries`: SQL must reach nothing but the runs, see lq_scope */
     bool at_prompt; /* of lq shell: an answer without rows is said to be one */
     int exit_code;  /* of a command that sets it itself (lq run); -1: by status */

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "cli/auto.h"
 #include "cli/cli.h"
 #include "cli/pager.h"
 #include "cli/queries.h"
@@ -514,6 +515,7 @@ static void open_standard_streams(void)
 
 void lq_cli_release(struct lq_cli *cli)
 {
+    lq_auto_release(&cli->sync);
     lq_query_close(&cli->query);
     lq_matchers_free(&cli->matchers);
     lq_project_release(&cli->project);

@@ -88,6 +88,7 @@ enum lq_status lq_recording_end(struct lq_recording *recording, struct lq_error 
     enum lq_status status;
 
     join_facts(recording);
+    lq_auto_before_run(recording->cli, recording->store);
     status = lq_recorder_finish(recording->recorder, &recording->run, err);
     if (lq_recorder_path(recording->recorder)) {
         say_result(recording);
