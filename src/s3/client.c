@@ -53,39 +53,6 @@ char *lq_s3_name(const struct lq_s3 *s3, const char *path)
     return lq_format("s3://%s/%s", s3->url.bucket, key);
 }
 
-enum lq_status lq_s3_try_once(struct lq_s3 *s3, lq_s3_attempt_fn *attempt, void *ctx,
-                              enum lq_s3_verdict *verdict, struct lq_error *err)
-{
-    struct lq_error reason = { 0 };
-    enum lq_status status;
-
-    *verdict = LQ_S3_FINAL;
-    LQ_TRY(lq_pacer_enter(&s3->pacer, err));
-    status = attempt(ctx, verdict, &reason);
-    lq_pacer_leave(&s3->pacer, status, *verdict, &reason);
-    if (status != LQ_OK && err)
-        *err = reason;
-    return status;
-}
-
-enum lq_status lq_s3_try(struct lq_s3 *s3, lq_s3_attempt_fn *attempt, void *ctx,
-                         struct lq_error *err)
-{
-    for (int n = 0;; n++) {
-        enum lq_s3_verdict verdict;
-        struct lq_error reason = { 0 };
-        const enum lq_status status = lq_s3_try_once(s3, attempt, ctx, &verdict, &reason);
-        const bool again = status != LQ_OK && (verdict == LQ_S3_RETRY || verdict == LQ_S3_SLOW) &&
-                           lq_pacer_wait(&s3->pacer, n, status, &reason);
-
-        if (again)
-            continue;
-        if (status != LQ_OK && err)
-            *err = reason;
-        return status;
-    }
-}
-
 /* ---- requests with a signed URL ---- */
 
 struct signed_request {
@@ -101,9 +68,9 @@ struct signed_request {
     void *ctx;
 };
 
-static enum lq_status ask_once(void *ctx, enum lq_s3_verdict *verdict, struct lq_error *err)
+static enum lq_status ask_once(const struct signed_request *asked, enum lq_s3_verdict *verdict,
+                               struct lq_error *err)
 {
-    const struct signed_request *asked = ctx;
     struct lq_s3 *s3 = asked->s3;
     LQ_CLEANUP(lq_free) char *url =
         lq_s3_presign(&s3->config, &asked->request, lq_s3_now(s3), REQUEST_EXPIRES_SEC);
@@ -133,6 +100,28 @@ static enum lq_status ask_once(void *ctx, enum lq_s3_verdict *verdict, struct lq
     if (status != LQ_OK || (answer.http >= 200 && answer.http <= 299))
         return status;
     return lq_s3_judge(&answer, &target, verdict, err);
+}
+
+/* Until it succeeds, or trying again is of no use. */
+static enum lq_status ask(const struct signed_request *asked, struct lq_error *err)
+{
+    struct lq_pacer *pacer = &asked->s3->pacer;
+
+    for (int n = 0;; n++) {
+        enum lq_s3_verdict verdict = LQ_S3_FINAL;
+        struct lq_error reason = { 0 };
+        enum lq_status status;
+
+        LQ_TRY(lq_pacer_enter(pacer, err));
+        status = ask_once(asked, &verdict, &reason);
+        lq_pacer_leave(pacer, status, verdict, &reason);
+        if (status != LQ_OK && (verdict == LQ_S3_RETRY || verdict == LQ_S3_SLOW) &&
+            lq_pacer_wait(pacer, n, status, &reason))
+            continue;
+        if (status != LQ_OK && err)
+            *err = reason;
+        return status;
+    }
 }
 
 /* ---- reading ---- */
@@ -181,7 +170,7 @@ enum lq_status lq_s3_get(struct lq_s3 *s3, const char *path, int fd,
         .sink = on_bytes,
         .ctx = &download,
     };
-    const enum lq_status status = lq_s3_try(s3, ask_once, &asked, err);
+    const enum lq_status status = ask(&asked, err);
     unsigned char digest[EVP_MAX_MD_SIZE];
 
     EVP_DigestFinal_ex(download.digest, digest, NULL);
@@ -216,7 +205,7 @@ enum lq_status lq_s3_put(struct lq_s3 *s3, const char *path, int fd, int64_t siz
         .put_bytes = size_bytes,
     };
 
-    return lq_s3_try(s3, ask_once, &asked, err);
+    return ask(&asked, err);
 }
 
 /* ---- listing ---- */
@@ -259,7 +248,7 @@ enum lq_status lq_s3_list(struct lq_s3 *s3, const char *path, lq_s3_object_fn *o
             .ctx = listing,
         };
 
-        LQ_TRY(lq_s3_try(s3, ask_once, &asked, err));
+        LQ_TRY(ask(&asked, err));
         LQ_TRY(lq_listing_finish(listing, s3->url.prefix, on_object, ctx, err));
     } while (status == LQ_OK && lq_listing_token(listing));
     return status;

@@ -61,19 +61,6 @@ LQ_CHECK enum lq_status lq_s3_hash(struct lq_s3 *s3, const char *path,
 LQ_CHECK enum lq_status lq_s3_put(struct lq_s3 *s3, const char *path, int fd, int64_t size_bytes,
                                   bool create_only, struct lq_error *err);
 
-/*
- * Try `attempt` until it succeeds or trying again is of no use. It makes one request and returns its
- * status; `verdict` is LQ_S3_FINAL when it is called.
- */
-typedef enum lq_status lq_s3_attempt_fn(void *ctx, enum lq_s3_verdict *verdict,
-                                        struct lq_error *err);
-LQ_CHECK enum lq_status lq_s3_try(struct lq_s3 *s3, lq_s3_attempt_fn *attempt, void *ctx,
-                                  struct lq_error *err);
-
-/* One try alone; `verdict` says whether another is worth it. */
-LQ_CHECK enum lq_status lq_s3_try_once(struct lq_s3 *s3, lq_s3_attempt_fn *attempt, void *ctx,
-                                       enum lq_s3_verdict *verdict, struct lq_error *err);
-
 /* The wall clock, from what the caller said it was. */
 int64_t lq_s3_now(const struct lq_s3 *s3);
 /* "s3://bucket/prefix/path", the caller's. */

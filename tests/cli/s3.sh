@@ -129,3 +129,15 @@ expect_requests() {
 
 # Names of the objects below s3://bucket/PREFIX.
 objects() { (cd "$s3_objects/${1:-}" 2>/dev/null && find . -type f -printf '%P\n' | sort); }
+
+# make_runs N: a project with so many different runs, quickly: copies of one under other uids.
+make_runs() {
+    new_project
+    lq run -q -n build sh -c 'echo "a.c:1:2: error: no"; exit 1' 2>/dev/null || true
+    local file folder i
+    file=$(echo .lq/logs/*/*/*.parquet) folder=$(dirname .lq/logs/*/*/*.parquet)
+    for ((i = 2; i <= $1; i++)); do
+        printf "COPY (SELECT * REPLACE (%d::BIGINT AS run_id, '0198c8a4-0000-7000-8000-%012x' AS run_uid) FROM '%s') TO '%s/%03d_build_120000.parquet';\n" \
+            "$i" "$i" "$file" "$folder" "$i"
+    done | duckdb >/dev/null
+}

@@ -14,18 +14,6 @@ else
     n_runs=40 rates=0.3 n_kills=8 n_push=40
 fi
 
-# make_runs N: a project with so many different runs, quickly: copies of one under other uids.
-make_runs() {
-    new_project
-    lq run -q -n build sh -c 'echo "a.c:1:2: error: no"; exit 1' 2>/dev/null || true
-    local file folder i
-    file=$(echo .lq/logs/*/*/*.parquet) folder=$(dirname .lq/logs/*/*/*.parquet)
-    for ((i = 2; i <= $1; i++)); do
-        printf "COPY (SELECT * REPLACE (%d::BIGINT AS run_id, '0198c8a4-0000-7000-8000-%012x' AS run_uid) FROM '%s') TO '%s/%03d_build_120000.parquet';\n" \
-            "$i" "$i" "$file" "$folder" "$i"
-    done | duckdb >/dev/null
-}
-
 # break_requests SEED RATE FAULT...: requests go through the proxy from now on.
 break_requests() {
     rm -f "$state/proxy.log"
@@ -152,7 +140,7 @@ test_kills() {
     make_runs "$n_push"
     for ((i = 0; i < n_kills; i++)); do
         lq sync -j 4 s3://bucket/lq 2>/dev/null &
-        # From the start of the engine to the last object.
+        # From the start to the last object.
         sleep "0.$(printf '%03d' $((30 + i * 397 % 470)))"
         kill -KILL $! 2>/dev/null || true
         wait $! 2>/dev/null || true
