@@ -61,6 +61,11 @@ static void end_panic(struct lq_parser *parser, struct gotest *go)
     if (!go->panic.open)
         return;
     go->panic.open = false;
+    if (go->panic.name.len && go->in_frames) {
+        event = lq_report_test(&go->panic, TOOL, LQ_TEST_FAIL);
+        lq_parser_report(parser, OWNER, LQ_PART_WHOLE, &event);
+        return;
+    }
     if (go->failed && go->current.len) {
         lq_report_set(&go->panic.name, lq_clip_text(&go->current));
         event = lq_report_test(&go->panic, TOOL, LQ_TEST_FAIL);
@@ -165,8 +170,12 @@ static bool take_panic(struct lq_parser *parser, struct gotest *go, struct lq_li
 
         if (!go->panic.line_number && !memmem(path.ptr, path.len, "/go/src/", 8) &&
             !memmem(path.ptr, path.len, "/src/runtime/", 13) &&
-            !memmem(path.ptr, path.len, "/src/testing/", 13))
+            !memmem(path.ptr, path.len, "/src/testing/", 13) &&
+            !lq_str_ends(path, LQ_STR("_testmain.go")))
             lq_report_place(&go->panic, path, lq_parser_group(parser, 2), LQ_STR(""));
+    } else if (!go->in_frames && !go->panic.name.len &&
+               lq_parser_try(parser, "^\\t\\t(\\S+) \\([\\dhms.]+\\)$", line.text)) {
+        lq_report_set(&go->panic.name, lq_parser_group(parser, 1)); /* ran when time was up */
     } else if (lq_str_starts(line.text, LQ_STR("goroutine "))) {
         go->in_frames = true;
     } else if (ends_panic(parser, go, line)) {
@@ -200,31 +209,55 @@ static bool take_more(struct lq_parser *parser, struct gotest *go, struct lq_lin
     return true;
 }
 
+bool lq_gotest_complains(struct lq_parser *parser, struct lq_str text)
+{
+    return lq_parser_try(
+        parser,
+        "(?i)\\b(?:got|want(?:ed)?|expected|unexpected|should|must|cannot|can't|"
+        "could not|invalid|not|missing|mismatch|wrong|fail\\w*|error|panic|diff\\w*)\\b|"
+        "[!=<>]=",
+        text);
+}
+
+/* "    file_test.go:12: text". What a test logs and what it fails with look the same: the first counts,
+ * unless only a later one complains. */
+static bool take_said(struct lq_parser *parser, struct gotest *go, struct lq_line line)
+{
+    static const char place[] = "^( {4,}|\\t+)([^\\s:][^:]*\\.go):(\\d+):(?: (.*))?$";
+    struct lq_str said;
+
+    if (!lq_parser_try(parser, place, line.text)) {
+        end_said(parser, go);
+        return false;
+    }
+    if (!go->verbose && !go->failed)
+        return true;
+    said = lq_parser_group(parser, 4);
+    if (!go->said.open) {
+        lq_report_begin(&go->said, line);
+        lq_report_set(&go->said.name, lq_clip_text(&go->current));
+    } else {
+        lq_report_add(&go->said, line);
+        if (!go->said.message.len || lq_gotest_complains(parser, lq_clip_text(&go->said.message)) ||
+            !lq_gotest_complains(parser, said))
+            return true;
+        lq_parser_try(parser, place, line.text);
+    }
+    go->said_indent = lq_parser_group(parser, 1).len;
+    lq_report_set(&go->said.message, lq_parser_group(parser, 4));
+    lq_report_place(&go->said, lq_parser_group(parser, 2), lq_parser_group(parser, 3), LQ_STR(""));
+    return true;
+}
+
 static bool take_line(struct lq_parser *parser, struct lq_line line)
 {
     struct gotest *go = state_of(parser);
 
     if (go->panic.open)
         return take_panic(parser, go, line);
-    if (go->said.open) {
-        if (take_more(parser, go, line))
-            return true;
-        end_said(parser, go);
-    }
-    if (lq_parser_try(parser, "^( {4,}|\\t+)([^\\s:][^:]*\\.go):(\\d+):(?: (.*))?$", line.text)) {
-        const struct lq_str said = lq_parser_group(parser, 4);
-
-        if (!go->verbose && !go->failed)
-            return true;
-        lq_report_begin(&go->said, line);
-        lq_report_set(&go->said.name, lq_clip_text(&go->current));
-        go->said_indent = lq_parser_group(parser, 1).len;
-        lq_report_set(&go->said.message, said);
-        lq_report_place(&go->said, lq_parser_group(parser, 2), lq_parser_group(parser, 3),
-                        LQ_STR(""));
+    if (go->said.open && take_more(parser, go, line))
         return true;
-    }
-    return false;
+    return take_said(parser, go, line);
 }
 
 const struct lq_family lq_family_gotest = { .match = match, .line = take_line, .finish = finish };

@@ -70,25 +70,35 @@ static bool is_frame(struct lq_str output)
     return false;
 }
 
-/* "x_test.go:12: got 3", the first of these lines, is place and message of a failure; a panic tells
- * its text, and the place on its stack. */
+/* "x_test.go:12: got 3": the first of these lines that reads like a failure, else the first, is place and
+ * message; a panic tells its text, and the place on its stack. */
 static void read_output(struct lq_parser *parser, const struct test *test, struct lq_event *event)
 {
-    struct lq_str text = lq_clip_text(&test->output);
+    static const char said[] = "(?m)^\\s*([^\\s:]+\\.go):(\\d+): ?(.*)$";
+    const struct lq_str text = lq_clip_text(&test->output);
+    const char *const end = text.ptr + text.len;
+    struct lq_str rest = text;
 
     event->message = lq_trim_lines(text);
-    if (lq_parser_try(parser, "(?m)^\\s*([^\\s:]+\\.go):(\\d+): ?(.*)$", text) ||
-        lq_parser_try(parser, "(?m)^\\s+(\\S+_test\\.go):(\\d+)(?: \\+0x|$)", text)) {
-        const struct lq_str path = lq_parser_group(parser, 1);
+    while (lq_parser_try(parser, said, rest)) {
+        const struct lq_str message = lq_parser_group(parser, 3);
 
-        event->file_path = path;
-        event->line_number = lq_digits(lq_parser_group(parser, 2));
-        if (lq_parser_group(parser, 3).ptr) {
-            const char *start = lq_parser_group(parser, 3).ptr;
-
-            event->message =
-                lq_trim_lines((struct lq_str){ start, (size_t)(text.ptr + text.len - start) });
+        if (event->file_path.len && !lq_gotest_complains(parser, message)) {
+            rest = (struct lq_str){ message.ptr, (size_t)(end - message.ptr) };
+            continue;
         }
+        lq_parser_try(parser, said, rest);
+        rest = (struct lq_str){ message.ptr, (size_t)(end - message.ptr) };
+        event->file_path = lq_parser_group(parser, 1);
+        event->line_number = lq_digits(lq_parser_group(parser, 2));
+        event->message = lq_trim_lines(rest);
+        if (lq_gotest_complains(parser, message))
+            return;
+    }
+    if (!event->file_path.len &&
+        lq_parser_try(parser, "(?m)^\\s+(\\S+_test\\.go):(\\d+)(?: \\+0x|$)", text)) {
+        event->file_path = lq_parser_group(parser, 1);
+        event->line_number = lq_digits(lq_parser_group(parser, 2));
     }
 }
 
