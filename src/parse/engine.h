@@ -94,6 +94,9 @@ void lq_parser_report(struct lq_parser *parser, const char *owner, enum lq_part 
 /* A path as make or ninja, whose folder was entered, mean it; else as it is. Valid until the next call. */
 struct lq_str lq_makedirs_resolve(struct lq_parser *parser, struct lq_str path);
 
+/* Whether a file of a stack is a tool's or a library's, by the folder that it is installed in (place.c). */
+bool lq_place_is_foreign(struct lq_str path);
+
 /* Whether what a Go test printed reads like a failure, not like a log (gotest.c). */
 bool lq_gotest_complains(struct lq_parser *parser, struct lq_str text);
 

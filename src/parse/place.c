@@ -16,8 +16,7 @@ static const char *const forms[] = {
     "^(?:\\s*(?:# )?|thread '.*' panicked at |.* panicked at )((?:/|[A-Za-z]:[\\\\/])?[^\\s:'\"()<>]+\\.\\w+):(\\d+)(?::(\\d+))?(?:$|[: ,])",
 };
 
-/* Frames of the tools themselves. */
-static bool is_foreign(struct lq_str path)
+bool lq_place_is_foreign(struct lq_str path)
 {
     static const char *const parts[] = { "node_modules/",   "node:",       "/site-packages/",
                                          "/dist-packages/", "/lib/python", "internal/",
@@ -52,7 +51,7 @@ static bool find(struct lq_parser *parser, struct lq_str line, struct lq_event *
         if (!lq_parser_try(parser, forms[i], line))
             continue;
         path = lq_parser_group(parser, 1);
-        if (is_foreign(path) || is_library(line))
+        if (lq_place_is_foreign(path) || is_library(line))
             return false;
         event->file_path = path;
         event->line_number = lq_digits(lq_parser_group(parser, 2));

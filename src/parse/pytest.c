@@ -151,15 +151,27 @@ static void emit(struct lq_parser *parser, struct pytest *py, const struct held 
 
     if (held->status == LQ_TEST_FAIL || held->status == LQ_TEST_ERROR)
         event.severity = LQ_SEVERITY_ERROR;
-    event.test_status = held->status;
+    event.test_status = name.len ? held->status : LQ_TEST_NONE;
     event.test_name = name;
-    event.file_path = held->file.len ? held->file : file_of(name);
+    event.file_path = held->file;
+    if (!held->file.len &&
+        (memmem(name.ptr, name.len, "::", 2) || lq_str_ends(name, LQ_STR(".py"))))
+        event.file_path = file_of(name);
     event.line_number = held->line_number;
     event.message = held->message;
     event.raw_text = held->raw;
     event.log_line_end = held->last;
     lq_parser_emit(parser, &event);
-    lq_seen_add(&py->done, lq_seen_hash(held->status, name));
+    if (name.len)
+        lq_seen_add(&py->done, lq_seen_hash(held->status, name));
+}
+
+/* Whether the outermost frame's file may be the test's: pytest names tests by relative paths, and fixtures
+ * stand elsewhere. */
+static bool is_of_test(struct lq_str file)
+{
+    return file.len && file.ptr[0] != '/' && !lq_str_starts(file, LQ_STR("..")) &&
+           !lq_str_ends(file, LQ_STR("conftest.py"));
 }
 
 /* For lack of a name: the file of the outermost frame and the heading. */
@@ -171,7 +183,8 @@ static void emit_unnamed(struct lq_parser *parser, struct pytest *py, const stru
         emit(parser, py, held, held->name);
         return;
     }
-    lq_clip_add(&name, held->first_file);
+    if (is_of_test(held->first_file))
+        lq_clip_add(&name, held->first_file);
     for (size_t i = 0; held->key.ptr && i < held->key.len; i++) {
         if (i == 0 && name.len)
             lq_clip_add(&name, LQ_STR("::"));
@@ -182,7 +195,8 @@ static void emit_unnamed(struct lq_parser *parser, struct pytest *py, const stru
         lq_clip_add(&name, held->key.ptr[i] == '.' ? LQ_STR("::")
                                                    : (struct lq_str){ held->key.ptr + i, 1 });
     }
-    if (name.len)
+    /* Nor that: --tb=line without a summary tells places alone. */
+    if (name.len || held->line_number)
         emit(parser, py, held, lq_clip_text(&name));
     lq_clip_release(&name);
 }
@@ -289,8 +303,11 @@ static void begin_section(struct lq_parser *parser, struct pytest *py, struct lq
     py->first = py->last = line.number;
 }
 
+/* The last frame outside of what is installed is the place. */
 static void set_place(struct lq_parser *parser, struct pytest *py)
 {
+    if (py->line_number && lq_place_is_foreign(lq_parser_group(parser, 1)))
+        return;
     set(&py->file, lq_parser_group(parser, 1));
     py->line_number = lq_digits(lq_parser_group(parser, 2));
     if (!py->first_file.len)
@@ -321,9 +338,11 @@ static void take_mark(struct lq_parser *parser, struct pytest *py, struct lq_str
     py->after_mark = true;
 }
 
-/* --tb=native shows Python's own form. */
+/* --tb=native shows Python's own form, and so are groups of exceptions always. */
 static bool take_native(struct lq_parser *parser, struct pytest *py, struct lq_str text)
 {
+    if (lq_parser_try(parser, "^  [|+] (.*)$", text))
+        text = lq_parser_group(parser, 1);
     if (lq_parser_try(parser, "^ +File \"(.+)\", line (\\d+)(?:, in .*)?$", text)) {
         set_place(parser, py);
         return py->native = true;
@@ -410,6 +429,8 @@ static void take_result(struct lq_parser *parser, struct pytest *py, struct lq_s
                         enum lq_test_status status, struct lq_line line)
 {
     name = trim_end(name);
+    if (status == LQ_TEST_NONE)
+        return; /* of a subtest: its section and the summary tell more */
     if (status == LQ_TEST_FAIL || status == LQ_TEST_ERROR) {
         struct held *held = hold(parser, py, status, line.number);
 
@@ -454,22 +475,13 @@ static size_t find_held(const struct pytest *py, struct lq_str name, enum lq_tes
     return py->n_held;
 }
 
-static void take_summary(struct lq_parser *parser, struct pytest *py, struct lq_line line)
+/* A failure that the summary names. */
+static void take_failure(struct lq_parser *parser, struct pytest *py, struct lq_str name,
+                         enum lq_test_status status, struct lq_str message, struct lq_line line)
 {
-    struct lq_str name, message = { NULL, 0 };
-    enum lq_test_status status;
     struct held *held;
     size_t at;
 
-    if (!lq_parser_try(parser, "^(PASSED|FAILED|ERROR|XFAIL|XPASS) (.+)$", line.text))
-        return;
-    status = status_of(lq_parser_group(parser, 1));
-    name = lq_parser_group(parser, 2);
-    at = name_length(name);
-    if (at < name.len)
-        message = (struct lq_str){ name.ptr + at + 3, name.len - at - 3 };
-    name.len = at;
-    name = trim_end(name);
     if (is_done(py, name, status))
         return;
     if (status != LQ_TEST_FAIL && status != LQ_TEST_ERROR) {
@@ -488,6 +500,67 @@ static void take_summary(struct lq_parser *parser, struct pytest *py, struct lq_
         held->last = line.number;
     emit(parser, py, held, name);
     remove_held(py, at);
+}
+
+/* What the heading of a failed subtest adds to its test's name: " [text] (i=1)"; empty when there is none. */
+static struct lq_str find_subtest(const struct pytest *py, struct lq_str name)
+{
+    for (size_t i = 0; i < py->n_held; i++) {
+        const struct lq_str key = py->held[i].key;
+
+        for (size_t at = 0; !py->held[i].name.ptr && at + 1 < key.len; at++)
+            if (key.ptr[at] == ' ' && heads((struct lq_str){ key.ptr, at }, name))
+                return (struct lq_str){ key.ptr + at, key.len - at };
+    }
+    return LQ_STR("");
+}
+
+/* "SUBFAILED[text](i=1) tests/a.py::test_b - message"; older ones do not tell which. */
+static void take_subtest(struct lq_parser *parser, struct pytest *py, struct lq_str name,
+                         struct lq_str text, struct lq_str values, struct lq_str message,
+                         struct lq_line line)
+{
+    struct lq_clip full = { .max = LQ_MESSAGE_MAX_BYTES };
+
+    lq_clip_add(&full, name);
+    if (!text.len && !values.len)
+        lq_clip_add(&full, find_subtest(py, name));
+    if (text.len) {
+        lq_clip_add(&full, LQ_STR(" "));
+        lq_clip_add(&full, text);
+    }
+    if (values.len) {
+        lq_clip_add(&full, LQ_STR(" "));
+        lq_clip_add(&full, values);
+    }
+    take_failure(parser, py, lq_clip_text(&full), LQ_TEST_FAIL, message, line);
+    lq_clip_release(&full);
+}
+
+static void take_summary(struct lq_parser *parser, struct pytest *py, struct lq_line line)
+{
+    const struct lq_str none = { NULL, 0 };
+    struct lq_str word, text, values, name, message = none;
+    size_t at;
+
+    if (!lq_parser_try(parser,
+                       "^(PASSED|FAILED|ERROR|XFAIL|XPASS|"
+                       "SUBFAIL(?:ED)?(\\[.*?\\])? ?(\\(.*?\\))?(?= \\S+::)) (.+)$",
+                       line.text))
+        return;
+    word = lq_parser_group(parser, 1);
+    text = lq_parser_group(parser, 2);
+    values = lq_parser_group(parser, 3);
+    name = lq_parser_group(parser, 4);
+    at = name_length(name);
+    if (at < name.len)
+        message = (struct lq_str){ name.ptr + at + 3, name.len - at - 3 };
+    name.len = at;
+    name = trim_end(name);
+    if (lq_str_starts(word, LQ_STR("SUBFAIL")))
+        take_subtest(parser, py, name, text, values, message, line);
+    else
+        take_failure(parser, py, name, status_of(word), message, line);
 }
 
 static void take_warning(struct lq_parser *parser, struct lq_line line)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Python tracebacks: the innermost frame and the exception, one event for a chain of them. */
+/* Python tracebacks: the innermost frame of the user's code, else the innermost, and the exception, one
+ * event for a chain of them. */
 #include "base/alloc.h"
 #include "parse/engine.h"
 
@@ -129,8 +130,10 @@ static bool take_frame(struct lq_parser *parser, struct traceback *tb, struct lq
     text.ptr += tb->indent;
     text.len -= tb->indent;
     if (lq_parser_try(parser, "^ +File \"(.+)\", line (\\d+)(?:, in .*)?$", text)) {
-        set(&tb->file, lq_parser_group(parser, 1));
-        tb->line_number = lq_digits(lq_parser_group(parser, 2));
+        if (!tb->line_number || !lq_place_is_foreign(lq_parser_group(parser, 1))) {
+            set(&tb->file, lq_parser_group(parser, 1));
+            tb->line_number = lq_digits(lq_parser_group(parser, 2));
+        }
         add_line(tb, line);
         return true;
     }
