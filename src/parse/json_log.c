@@ -16,7 +16,8 @@
 
 /* All paths of all shapes as one tree. */
 struct node {
-    struct lq_str name; /* of the key; "[]" for elements */
+    struct lq_str
+        name; /* of the key; "[]" for elements, "{}" for any key: then its slot holds that */
     unsigned child, next, parent;
     int slot;    /* where its value is kept, or -1 */
     bool record; /* the object is an event of some shape */
@@ -427,6 +428,21 @@ static void set_slot(struct json_log *log, unsigned node, struct lq_str text)
         }
 }
 
+/* A key announces the node of its value. */
+static void take_key(struct json_log *log, struct lq_str key)
+{
+    const unsigned parent = log->levels[log->depth];
+
+    log->next = find_child(log, parent, key);
+    if (log->next != NONE)
+        return;
+    log->next = find_child(log, parent, LQ_STR("{}"));
+    if (log->next == NONE || log->nodes[log->next].slot < 0)
+        return;
+    log->slots[log->nodes[log->next].slot].set = false;
+    set_slot(log, log->next, key);
+}
+
 static void on_token(void *ctx, enum lq_json_token token, struct lq_str text)
 {
     struct json_log *log = ctx;
@@ -443,7 +459,7 @@ static void on_token(void *ctx, enum lq_json_token token, struct lq_str text)
         break;
     case LQ_JSON_KEY:
         log->certain = true;
-        log->next = find_child(log, log->levels[log->depth], text);
+        take_key(log, text);
         break;
     case LQ_JSON_TEXT:
     case LQ_JSON_NUMBER:

@@ -38,6 +38,7 @@ static const struct lq_word bandit_words[] = { { "LOW", LQ_SEVERITY_INFO },
                                                { "MEDIUM", LQ_SEVERITY_WARNING },
                                                { "HIGH", LQ_SEVERITY_ERROR },
                                                { NULL, 0 } };
+static const struct lq_word vale_words[] = { { "suggestion", LQ_SEVERITY_INFO }, { NULL, 0 } };
 static const struct lq_word rustc_words[] = { { "error: internal compiler error",
                                                 LQ_SEVERITY_ERROR },
                                               { "failure-note", LQ_SEVERITY_NOTE },
@@ -50,6 +51,17 @@ static const struct lq_word pytest_words[] = { { "xfailed", LQ_TEST_SKIP },
                                                { NULL, 0 } };
 
 /* ---- what a table cannot say ---- */
+
+/* "main.go:12:5" */
+static bool adjust_posn(struct lq_parser *parser, struct lq_record *record)
+{
+    if (!lq_parser_try(parser, "^(.+?):(\\d+)(?::(\\d+))?$", record->parts[LQ_FIELD_FILE]))
+        return false;
+    record->event.file_path = lq_parser_group(parser, 1);
+    record->event.line_number = lq_digits(lq_parser_group(parser, 2));
+    record->event.column_number = lq_digits(lq_parser_group(parser, 3));
+    return true;
+}
 
 struct lq_str lq_drop_code(struct lq_str message, struct lq_str code)
 {
@@ -469,6 +481,49 @@ const struct lq_shape lq_shapes[] = {
         .paths = { FILE_("diagnostic.range.filename"), LINE_("diagnostic.range.start.line"),
                    COLUMN_("diagnostic.range.start.column"), SEVERITY_("diagnostic.severity"),
                    MESSAGE_("diagnostic.summary") },
+    },
+    {
+        .format = "phpcs",
+        .tool = "phpcs",
+        .category = "lint",
+        .record = "files.{}.messages[]",
+        .needs = { "files.{}.messages[].source", "files.{}.messages[].line" },
+        .severity = LQ_SEVERITY_ERROR,
+        .paths = { FILE_("files.{}"), LINE_("files.{}.messages[].line"),
+                   COLUMN_("files.{}.messages[].column"), SEVERITY_("files.{}.messages[].type"),
+                   CODE_("files.{}.messages[].source"), MESSAGE_("files.{}.messages[].message") },
+    },
+    {
+        .format = "phpstan",
+        .tool = "phpstan",
+        .category = "type",
+        .record = "files.{}.messages[]",
+        .needs = { "files.{}.messages[].ignorable" },
+        .severity = LQ_SEVERITY_ERROR,
+        .paths = { FILE_("files.{}"), LINE_("files.{}.messages[].line"),
+                   CODE_("files.{}.messages[].identifier"),
+                   MESSAGE_("files.{}.messages[].message") },
+    },
+    {
+        .format = "go", /* go vet -json: by package and analyser */
+        .tool = "go vet",
+        .category = "compile",
+        .record = "{}.{}[]",
+        .needs = { "{}.{}[].posn" },
+        .severity = LQ_SEVERITY_ERROR,
+        .paths = { FILE_("{}.{}[].posn"), CODE_("{}.{}"), MESSAGE_("{}.{}[].message") },
+        .adjust = adjust_posn,
+    },
+    {
+        .format = "vale",
+        .tool = "vale",
+        .category = "lint",
+        .record = "{}[]",
+        .needs = { "{}[].Check", "{}[].Line", "{}[].Severity" },
+        .severity = LQ_SEVERITY_WARNING,
+        .severities = vale_words,
+        .paths = { FILE_("{}"), LINE_("{}[].Line"), COLUMN_("{}[].Span[]"),
+                   SEVERITY_("{}[].Severity"), CODE_("{}[].Check"), MESSAGE_("{}[].Message") },
     },
     {
         .format = "gitlab",

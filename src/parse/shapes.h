@@ -3,7 +3,8 @@
  * What the JSON of the tools looks like, as a table: where in a document an object stands for an event,
  * and from where its fields come.
  *
- * A path leads from the root: names joined by ".", "[]" for the elements of an array; "" is the root. A
+ * A path leads from the root: names joined by ".", "[]" for the elements of an array, "{}" for any key, which
+ * is then what the path yields; "" is the root. A
  * tool that prints one object a line has its event at the root.
  */
 #ifndef LQ_PARSE_SHAPES_H
