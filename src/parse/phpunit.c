@@ -96,20 +96,22 @@ static bool take_line(struct lq_parser *parser, struct lq_line line)
 static bool take_sentence(struct lq_parser *parser, struct phpunit *php, const struct lq_rule *rule,
                           struct lq_line line)
 {
+    const struct lq_str word = lq_parser_field(parser, rule, LQ_FIELD_TEST_STATUS);
+    const struct lq_str test = lq_parser_field(parser, rule, LQ_FIELD_TEST_NAME);
     const struct lq_str above = lq_parser_earlier(parser, line, 1);
     struct lq_event event = lq_event_of(OWNER, "test", line.number);
 
-    if (above.len && above.ptr[0] != ' ' && !lq_parser_earlier(parser, line, 2).len) {
+    if (above.len && lq_parser_try(parser, "^\\w[\\w\\\\ ()]*$", above)) {
         lq_clip_clear(&php->holder);
         lq_clip_add(&php->holder, above);
     }
-    event.test_status = status_of(lq_parser_field(parser, rule, LQ_FIELD_TEST_STATUS));
+    event.test_status = status_of(word);
     if (event.test_status == LQ_TEST_NONE)
         return true;
     lq_clip_clear(&php->name);
     lq_clip_add(&php->name, lq_clip_text(&php->holder));
     lq_clip_add(&php->name, LQ_STR("::"));
-    lq_clip_add(&php->name, lq_parser_field(parser, rule, LQ_FIELD_TEST_NAME));
+    lq_clip_add(&php->name, test);
     if (event.test_status == LQ_TEST_FAIL) {
         lq_report_begin(&php->failure, line);
         lq_report_set(&php->failure.name, lq_clip_text(&php->name));
