@@ -104,7 +104,7 @@ struct lq_query *lq_query_share(struct lq_query *query);
 
 /* Whether run files were added, removed or replaced since the query was opened. Folders are listed,
  * no file is opened. */
-bool lq_query_is_stale(const struct lq_query *query);
+bool lq_query_is_stale(struct lq_query *query);
 
 /* An index of an open query. Texts are borrowed. */
 struct lq_index_info {

@@ -19,9 +19,11 @@
 
 struct walk {
     struct lq_file_list *list;
-    const struct lq_scope *scope;
+    const struct lq_place *place;
     size_t root_len; /* of every path */
-    bool in_store;
+    int root_fd;     /* what is known is looked at from here; -1: nothing is */
+    dev_t device;    /* of the root; on another one times need not tell */
+    bool times_tell;
     struct lq_path_filter filter;
 };
 
@@ -157,7 +159,7 @@ static void add_file(struct walk *walk, int folder_fd, const char *name, const c
         .name = name_within(copy, walk->root_len),
         .size_bytes = info.st_size,
         .mtime_ns = mtime_ns(&info),
-        .in_store = walk->in_store,
+        .in_store = walk->place->in_store,
     };
 }
 
@@ -180,20 +182,17 @@ static uint64_t hash(uint64_t seed, const void *bytes, size_t len)
     return seed;
 }
 
-int64_t lq_file_list_stamp(const struct lq_file_list *list, bool in_store)
+uint64_t lq_file_stamp(const struct lq_file *file)
 {
     uint64_t stamp = UINT64_C(0xcbf29ce484222325);
 
-    for (size_t i = 0; i < list->count; i++) {
-        const struct lq_file *file = &list->files[i];
-
-        if (file->in_store != in_store)
-            continue;
-        stamp = hash(stamp, file->name, strlen(file->name) + 1);
-        stamp = hash(stamp, &file->size_bytes, sizeof file->size_bytes);
-        stamp = hash(stamp, &file->mtime_ns, sizeof file->mtime_ns);
-    }
-    return (int64_t)(stamp >> 1) + 1;
+    stamp = hash(stamp, file->name, strlen(file->name) + 1);
+    stamp = hash(stamp, &file->size_bytes, sizeof file->size_bytes);
+    stamp = hash(stamp, &file->mtime_ns, sizeof file->mtime_ns);
+    /* Sums of these are compared: so each bit has to depend on all (SplitMix64's last steps). */
+    stamp = (stamp ^ stamp >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    stamp = (stamp ^ stamp >> 27) * UINT64_C(0x94d049bb133111eb);
+    return stamp ^ stamp >> 31;
 }
 
 /* Why a file is left out; NULL: it is not. */
@@ -284,7 +283,7 @@ static bool is_folder(int folder_fd, const struct dirent *entry)
 /* Whether a store may hold a link of this name: to a project's `.lq/logs` (`lq sync --mode symlink`). */
 static bool may_be_link(const struct walk *walk, const char *name)
 {
-    return walk->in_store && strncmp(name, "hostname=", 9) == 0;
+    return walk->place->in_store && strncmp(name, "hostname=", 9) == 0;
 }
 
 /* Whether the open folder is some project's `.lq/logs`, whatever way led to it. */
@@ -309,33 +308,38 @@ static int open_folder(const struct walk *walk, int parent_fd, const char *name,
     if (fd >= 0 || depth == 0 || (errno != ENOTDIR && errno != ELOOP) || !may_be_link(walk, name))
         return fd;
     fd = openat(parent_fd, name, flags);
-    if (fd >= 0 && is_logs(fd))
+    if (fd >= 0 && is_logs(fd)) {
+        walk->place->seen->unsafe = true;
         return fd;
+    }
     /* Any other link, and one that leads nowhere, is as if it were not there. */
     lq_close(&fd);
     errno = ENOENT;
     return -1;
 }
 
-static enum lq_status walk_folder(struct walk *walk, int parent_fd, const char *name,
-                                  const char *path, int depth, struct lq_error *err)
+/* What a later walk may know of a folder that was opened before it is read. */
+static int64_t time_to_know(const struct walk *walk, int fd)
 {
-    const int fd = open_folder(walk, parent_fd, name, depth);
-    DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+    struct stat info;
+
+    if (!walk->times_tell || fstat(fd, &info) != 0 || info.st_dev != walk->device ||
+        mtime_ns(&info) + LQ_RACY_NS >= walk->place->now * 1000)
+        return LQ_NO_TIME;
+    return mtime_ns(&info);
+}
+
+static enum lq_status visit_folder(struct walk *walk, int parent_fd, const char *name,
+                                   const char *path, int depth, struct lq_error *err);
+
+/* The entries of an open folder. */
+static enum lq_status read_entries(struct walk *walk, DIR *folder, const char *path, int depth,
+                                   struct lq_error *err)
+{
+    const int fd = dirfd(folder);
     const struct dirent *entry;
     enum lq_status status = LQ_OK;
 
-    /* A folder that belongs to others must not keep an answer about the rest. */
-    if (fd < 0 && depth > 0 && errno == EACCES) {
-        lq_file_warn(walk->scope, path, strerror(errno));
-        return LQ_OK;
-    }
-    if (!folder) {
-        status = lq_error_errno(err, errno, "cannot read folder '%s'", path);
-        if (fd >= 0)
-            close(fd);
-        return status;
-    }
     while (status == LQ_OK && (entry = readdir(folder))) {
         LQ_CLEANUP(lq_free) char *below = NULL;
 
@@ -344,15 +348,96 @@ static enum lq_status walk_folder(struct walk *walk, int parent_fd, const char *
         below = lq_path_join(path, entry->d_name);
         if (is_folder(fd, entry) || (entry->d_type != DT_REG && may_be_link(walk, entry->d_name))) {
             if (depth < MAX_DEPTH && !pruned(&walk->filter, entry->d_name))
-                status = walk_folder(walk, fd, entry->d_name, below, depth + 1, err);
+                status = visit_folder(walk, fd, entry->d_name, below, depth + 1, err);
             if (status == LQ_NOT_FOUND) /* removed while we looked */
                 status = LQ_OK;
         } else if (lq_str_ends(lq_str_of(entry->d_name), LQ_STR(".parquet"))) {
             add_file(walk, fd, entry->d_name, below);
         }
     }
+    return status;
+}
+
+/* Take down what a folder holds; its own files stand among those listed from `first` on. */
+static void see(struct walk *walk, const char *path, int64_t mtime_ns, size_t first)
+{
+    const char *within = path + walk->root_len + strspn(path + walk->root_len, "/");
+    const size_t path_len = strlen(path);
+    uint64_t stamp = 0;
+
+    for (size_t i = first; i < walk->list->count; i++) {
+        if (lq_path_base(walk->list->files[i].path) == walk->list->files[i].path + path_len + 1)
+            stamp += lq_file_stamp(&walk->list->files[i]);
+    }
+    lq_folders_add(walk->place->seen, within, mtime_ns, stamp);
+}
+
+static enum lq_status read_folder(struct walk *walk, int parent_fd, const char *name,
+                                  const char *path, int depth, struct lq_error *err)
+{
+    const int fd = open_folder(walk, parent_fd, name, depth);
+    DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+    const size_t first = walk->list->count;
+    enum lq_status status;
+    int64_t time;
+
+    /* A folder that belongs to others must not keep an answer about the rest. */
+    if (fd < 0 && depth > 0 && errno == EACCES) {
+        lq_file_warn(walk->place->scope, path, strerror(errno));
+        see(walk, path, LQ_NO_TIME, first);
+        return LQ_OK;
+    }
+    if (!folder) {
+        status = lq_error_errno(err, errno, "cannot read folder '%s'", path);
+        if (fd >= 0)
+            close(fd);
+        return status;
+    }
+    time = time_to_know(walk, fd);
+    status = read_entries(walk, folder, path, depth, err);
+    see(walk, path, time, first);
     closedir(folder);
     return status;
+}
+
+/* A folder that is as it was: only the folders in it are looked at. */
+static enum lq_status visit_known(struct walk *walk, struct lq_folder *folder, int depth,
+                                  struct lq_error *err)
+{
+    const struct lq_folders *known = walk->place->known;
+    const struct lq_folder *end = known->items + known->count;
+    const struct lq_folder *next;
+
+    folder->same = true;
+    lq_folders_add(walk->place->seen, folder->path, folder->mtime_ns, folder->stamp);
+    for (const struct lq_folder *below = folder + 1;
+         below < end && lq_folder_holds(folder, below->path); below = next) {
+        LQ_CLEANUP(lq_free) char *path = lq_path_join(walk->place->root, below->path);
+        enum lq_status status = LQ_OK;
+
+        for (next = below + 1; next < end && lq_folder_holds(below, next->path);)
+            next++;
+        if (!pruned(&walk->filter, lq_path_base(below->path)))
+            status = visit_folder(walk, walk->root_fd, below->path, path, depth + 1, err);
+        if (status != LQ_OK && status != LQ_NOT_FOUND) /* removed while we looked */
+            return status;
+    }
+    return LQ_OK;
+}
+
+/* List a folder, or find that it is as it was. `name` is relative to `parent_fd`. */
+static enum lq_status visit_folder(struct walk *walk, int parent_fd, const char *name,
+                                   const char *path, int depth, struct lq_error *err)
+{
+    const char *within = path + walk->root_len + strspn(path + walk->root_len, "/");
+    struct lq_folder *known =
+        walk->root_fd < 0 ? NULL : lq_folders_find(walk->place->known, within);
+    struct stat info;
+
+    if (known && fstatat(parent_fd, name, &info, depth > 0 ? AT_SYMLINK_NOFOLLOW : 0) == 0 &&
+        S_ISDIR(info.st_mode) && info.st_dev == walk->device && mtime_ns(&info) == known->mtime_ns)
+        return visit_known(walk, known, depth, err);
+    return read_folder(walk, parent_fd, name, path, depth, err);
 }
 
 static void want(struct lq_path_filter *filter, const char *key, const char *value)
@@ -388,33 +473,64 @@ void lq_path_filter_release(struct lq_path_filter *filter)
     *filter = (struct lq_path_filter){ 0 };
 }
 
-enum lq_status lq_file_list_add(struct lq_file_list *list, const char *root, const char *folder,
-                                bool in_store, bool missing_ok, const struct lq_scope *scope,
+/* Look at the file system of the root, and open it for what is known. */
+static void look_at_root(struct walk *walk)
+{
+    const struct lq_place *place = walk->place;
+    struct stat info;
+
+    walk->root_fd = open(place->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (walk->root_fd < 0 || fstat(walk->root_fd, &info) != 0)
+        return;
+    walk->device = info.st_dev;
+    walk->times_tell = lq_folder_times_tell(walk->root_fd);
+    if (!walk->times_tell || !place->known || place->known->count == 0)
+        lq_close(&walk->root_fd);
+}
+
+enum lq_status lq_file_list_add(struct lq_file_list *list, const struct lq_place *place,
                                 struct lq_error *err)
 {
     struct walk walk = {
         .list = list,
-        .scope = scope,
-        .root_len = strlen(root),
-        .in_store = in_store,
-        .filter = lq_path_filter_of(scope),
+        .place = place,
+        .root_len = strlen(place->root),
+        .root_fd = -1,
+        .filter = lq_path_filter_of(place->scope),
     };
     struct lq_error reason = { 0 };
     struct stat info;
     enum lq_status status;
 
-    if (stat(folder, &info) == 0 && S_ISREG(info.st_mode)) {
-        add_file(&walk, AT_FDCWD, folder, folder);
+    if (stat(place->folder, &info) == 0 && S_ISREG(info.st_mode)) {
+        add_file(&walk, AT_FDCWD, place->folder, place->folder);
+        place->seen->unsafe = true;
         status = LQ_OK;
     } else {
-        status = walk_folder(&walk, AT_FDCWD, folder, folder, 0, &reason);
+        look_at_root(&walk);
+        status = visit_folder(&walk, AT_FDCWD, place->folder, place->folder, 0, &reason);
     }
+    lq_close(&walk.root_fd);
     lq_path_filter_release(&walk.filter);
-    if (status == LQ_NOT_FOUND && missing_ok)
+    lq_folders_sort(place->seen);
+    if (status == LQ_NOT_FOUND && place->missing_ok)
         return LQ_OK;
     if (status != LQ_OK && err)
         *err = reason;
     return status;
+}
+
+void lq_file_list_drop(struct lq_file_list *list, bool in_store)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->files[i].in_store == in_store)
+            free(list->files[i].path);
+        else
+            list->files[kept++] = list->files[i];
+    }
+    list->count = kept;
 }
 
 /* ---- the list as a relation ---- */

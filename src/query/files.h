@@ -5,6 +5,7 @@
 #define LQ_QUERY_FILES_H
 
 #include "db/db.h"
+#include "query/folders.h"
 #include <lq/query.h>
 
 struct lq_file {
@@ -13,6 +14,7 @@ struct lq_file {
     int64_t size_bytes, mtime_ns;
     bool in_store; /* else local */
     bool indexed;  /* an index holds it as it is now */
+    bool bad;      /* that is to say, knows that it cannot be read */
 };
 
 struct lq_file_list {
@@ -34,22 +36,36 @@ void lq_path_filter_release(struct lq_path_filter *filter);
 /* Whether a path below the store, "namespace=N/…/x.parquet", may hold what is asked about. */
 bool lq_path_filter_wants(const struct lq_path_filter *filter, const char *path);
 
+/* What is listed, and what is known of it. Borrowed. */
+struct lq_place {
+    const char *root,
+        *folder; /* the part of the root that is listed: within it, or the root itself */
+    bool in_store;
+    bool missing_ok; /* a folder that is not there is an empty one */
+    const struct lq_scope *scope;
+    int64_t now; /* microseconds UTC; 0: not known */
+    /* Sorted; NULL: nothing. `same` is set of those that are as they were: their files are not listed. */
+    struct lq_folders *known;
+    /* Out: the folders as they are, known or read. Empty before. */
+    struct lq_folders *seen;
+};
+
 /*
- * Append the Parquet files below `folder`, which is `root` or within it, that the filters of `scope` do not rule out by their
+ * Append the Parquet files of a place that the filters of its scope do not rule out by their
  * partition folders (`hostname=…/date=…`). Skipped without a word: names that begin with '.' or
  * '_', anything but regular files, symbolic links. Nothing is opened yet.
- * LQ_OK, also for a folder that is not there when `missing_ok`; LQ_NOT_FOUND, LQ_DENIED, LQ_IO.
+ * LQ_OK; LQ_NOT_FOUND, LQ_DENIED, LQ_IO.
  */
-LQ_CHECK enum lq_status lq_file_list_add(struct lq_file_list *list, const char *root,
-                                         const char *folder, bool in_store, bool missing_ok,
-                                         const struct lq_scope *scope, struct lq_error *err);
+LQ_CHECK enum lq_status lq_file_list_add(struct lq_file_list *list, const struct lq_place *place,
+                                         struct lq_error *err);
+/* Take out those in the store, or those that are not. */
+void lq_file_list_drop(struct lq_file_list *list, bool in_store);
 
 /* Sort by path. */
 void lq_file_list_sort(struct lq_file_list *list);
 
-/* A number, never 0, for the files of a sorted list that are in the store, or that are not: another one
- * when a file was added, removed or replaced (by name, size and modification time). */
-int64_t lq_file_list_stamp(const struct lq_file_list *list, bool in_store);
+/* A number for a file by its name, size and modification time. */
+uint64_t lq_file_stamp(const struct lq_file *file);
 
 /* Leave out, with a warning, those of the files that are not indexed which do not begin and end as
  * Parquet, or are remembered as unreadable. */

@@ -3,6 +3,7 @@
 #include "query/query.h"
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/time.h"
 #include "query/columns.h"
 #include "query/relations.h"
 #include "store/names.h"
@@ -151,31 +152,58 @@ static void find_places(struct lq_query *query, const struct lq_project *project
     };
 }
 
-/* What the scope's folders hold now. */
-static enum lq_status list_folders(const struct lq_query *query, struct lq_file_list *files,
-                                   struct lq_error *err)
+/* List one of the scope's places, of which `known` is known. */
+static enum lq_status list_place(const struct lq_query *query, bool in_store,
+                                 struct lq_folders *known, struct lq_folders *seen,
+                                 struct lq_file_list *files, struct lq_error *err)
 {
     const struct lq_scope *scope = &query->scope;
+    const struct lq_place place = {
+        .root = in_store ? query->store_root : query->local_root,
+        .folder = in_store ? query->store_folder : query->local_root,
+        .in_store = in_store,
+        .missing_ok = !in_store || !scope->data,
+        .scope = scope,
+        .now = scope->now ? scope->now + lq_time_monotonic() - scope->now_monotonic : 0,
+        .known = known,
+        .seen = seen,
+    };
 
-    if (query->mirror.url)
-        LQ_TRY(lq_mirror_update(&query->mirror, scope, err));
-    if (query->local_root)
-        LQ_TRY(
-            lq_file_list_add(files, query->local_root, query->local_root, false, true, scope, err));
-    if (query->store_root)
-        LQ_TRY(lq_file_list_add(files, query->store_root, query->store_folder, true, !scope->data,
-                                scope, err));
-    lq_file_list_sort(files);
-    return LQ_OK;
+    return place.root ? lq_file_list_add(files, &place, err) : LQ_OK;
+}
+
+/* What is to be looked at in full is so when somebody asks for it. */
+static bool may_know(const struct lq_query *query)
+{
+    return query->scope.index == LQ_INDEX_AUTO || query->scope.index == LQ_INDEX_KEEP;
 }
 
 static enum lq_status list_files(struct lq_query *query, const struct lq_project *project,
                                  struct lq_error *err)
 {
     find_places(query, project);
-    LQ_TRY(list_folders(query, &query->files, err));
-    for (size_t i = 0; i < LQ_COUNT(query->stamps); i++)
-        query->stamps[i] = lq_file_list_stamp(&query->files, i == 1);
+    if (query->mirror.url)
+        LQ_TRY(lq_mirror_update(&query->mirror, &query->scope, err));
+    for (size_t i = 0; i < LQ_COUNT(query->indexes); i++) {
+        struct lq_index *index = &query->indexes[i];
+
+        if (index->path && may_know(query) && access(index->path, R_OK) == 0)
+            lq_folders_load(&index->known, index->path);
+        LQ_TRY(list_place(query, i == 1, &index->known, &index->seen, &query->files, err));
+    }
+    lq_file_list_sort(&query->files);
+    return LQ_OK;
+}
+
+/* Without the index, or with another one, nothing is known: list all that was not. */
+static enum lq_status list_again(struct lq_query *query, struct lq_index *index,
+                                 struct lq_error *err)
+{
+    lq_folders_release(&index->known);
+    lq_folders_release(&index->seen);
+    lq_file_list_drop(&query->files, index->in_store);
+    LQ_TRY(list_place(query, index->in_store, NULL, &index->seen, &query->files, err));
+    lq_file_list_sort(&query->files);
     return LQ_OK;
 }
 
@@ -197,12 +225,15 @@ static void say_damaged(const struct lq_query *query, const struct lq_index *ind
 static enum lq_status attach(struct lq_query *query, struct lq_index *index, struct lq_error *err)
 {
     struct lq_error reason = { 0 };
-    const enum lq_status status =
-        lq_index_attach(query->db, index, &query->files, &query->scope, &reason);
+    enum lq_status status = lq_index_attach(query->db, index, &reason);
 
+    if (!lq_index_is_known(index))
+        LQ_TRY(list_again(query, index, err));
+    if (status == LQ_OK && index->attached)
+        status = lq_index_mark(query->db, index, &query->files, &query->scope, &reason);
     if (status == LQ_CORRUPT) {
         say_damaged(query, index, reason.message);
-        return LQ_OK;
+        return index->known.count > 0 ? list_again(query, index, err) : LQ_OK;
     }
     if (status != LQ_OK && err)
         *err = reason;
@@ -230,8 +261,8 @@ static bool forsake_indexes(struct lq_query *query)
             continue;
         any = lq_index_detach(query->db, index, NULL) == LQ_OK || any;
         say_damaged(query, index, reason.message);
-        for (size_t k = 0; k < query->files.count; k++)
-            query->files.files[k].indexed &= query->files.files[k].in_store != index->in_store;
+        if (list_again(query, index, NULL) != LQ_OK)
+            return false;
     }
     if (any)
         lq_file_list_check(&query->files, &query->scope);
@@ -298,6 +329,8 @@ static enum lq_status use_indexes(struct lq_query *query, struct lq_error *err)
         LQ_TRY(attach(query, index, err));
         if (needs_update(query, index))
             LQ_TRY(update(query, index, err));
+        if (lists_everything(&query->scope))
+            lq_index_remember(index, &query->files);
     }
     return LQ_OK;
 }
@@ -396,6 +429,8 @@ enum lq_status lq_query_open(struct lq_query **out, const struct lq_project *pro
     LQ_TRY(lq_mirror_init(&query->mirror, &query->scope, project, err));
     LQ_TRY(list_and_open(query, project, scope->closed ? &closed_opts : NULL, err));
     LQ_TRY(lq_file_source_add(&query->file_source, query->db, &query->files, err));
+    LQ_TRY(lq_folder_source_add(&query->folder_source, query->db, query->indexes,
+                                LQ_COUNT(query->indexes), err));
     LQ_TRY(lq_db_add_text_function(query->db, "lq_escape", lq_name_add_partition, err));
     LQ_TRY(use_indexes(query, err));
     lq_file_list_check(&query->files, scope);
@@ -495,13 +530,22 @@ enum lq_status lq_query_need_log(const struct lq_query *query, const char *file,
     return lq_mirror_fetch_raw(&query->mirror, &query->scope, file, err);
 }
 
-bool lq_query_is_stale(const struct lq_query *query)
+/* Whether a place holds other files than when it was listed. */
+static bool is_stale(struct lq_query *query, bool in_store)
 {
-    LQ_CLEANUP(lq_file_list_release) struct lq_file_list now = { 0 };
+    struct lq_folders *then = &query->indexes[in_store].seen;
+    LQ_CLEANUP(lq_file_list_release) struct lq_file_list files = { 0 };
+    LQ_CLEANUP(lq_folders_release) struct lq_folders now = { 0 };
 
-    return list_folders(query, &now, NULL) != LQ_OK ||
-           lq_file_list_stamp(&now, false) != query->stamps[0] ||
-           lq_file_list_stamp(&now, true) != query->stamps[1];
+    return list_place(query, in_store, then->unsafe ? NULL : then, &now, &files, NULL) != LQ_OK ||
+           lq_folders_stamp(&now, 0) != lq_folders_stamp(then, 0);
+}
+
+bool lq_query_is_stale(struct lq_query *query)
+{
+    if (query->mirror.url && lq_mirror_update(&query->mirror, &query->scope, NULL) != LQ_OK)
+        return true;
+    return is_stale(query, false) || is_stale(query, true);
 }
 
 size_t lq_query_indexes(const struct lq_query *query, struct lq_index_info info[LQ_INDEXES_MAX])
@@ -522,11 +566,9 @@ size_t lq_query_indexes(const struct lq_query *query, struct lq_index_info info[
             .size_bytes = index->attached && stat(index->path, &status) == 0 ? status.st_size : 0,
             .n_runs = index->n_runs,
             .n_lacking = (int64_t)lq_relations_count_direct(query, index->in_store),
+            .n_files = index->n_files - index->n_gone,
             .n_gone = index->n_gone,
         };
-        for (size_t k = 0; k < query->files.count; k++)
-            info[n].n_files += query->files.files[k].in_store == index->in_store;
-        info[n].n_files -= info[n].n_lacking;
         n++;
     }
     return n;
@@ -543,9 +585,11 @@ enum lq_status lq_index_drop(const struct lq_project *project, const struct lq_s
     find_places(query, project);
     for (size_t i = 0; i < LQ_COUNT(query->indexes); i++) {
         const char *path = query->indexes[i].path;
+        LQ_CLEANUP(lq_free) char *folders = path ? lq_folders_path(path) : NULL;
 
         if (!path)
             continue;
+        unlink(folders);
         if (unlink(path) == 0)
             ++*n_dropped;
         else if (errno != ENOENT)
@@ -575,7 +619,9 @@ void lq_query_close(struct lq_query **out)
     lq_db_close(&query->db);
     for (size_t i = 0; i < LQ_COUNT(query->indexes); i++) {
         free(query->indexes[i].path);
-        free(query->indexes[i].listed);
+        free(query->indexes[i].gone);
+        lq_folders_release(&query->indexes[i].known);
+        lq_folders_release(&query->indexes[i].seen);
     }
     lq_file_list_release(&query->files);
     lq_spill_free(&query->events);

@@ -13,20 +13,20 @@
 
 struct lq_query {
     struct lq_db *db;
-    struct lq_scope scope;         /* texts borrowed from the caller, who keeps them */
-    struct lq_mirror mirror;       /* of a store that is no folder */
-    struct lq_shared shared;       /* of a list of URLs */
-    char *local_root, *store_root; /* .lq/logs and the store; NULL: not in the scope */
-    char *store_folder;            /* the part of the store that is in the scope */
-    struct lq_file_list files;
-    struct lq_file_source file_source; /* over them */
-    int64_t stamps[2];                 /* of the local files and the store's as they were listed */
-    int n_shares;                      /* users beside the first */
-    bool shut;                         /* files and network are out of reach now */
-    struct lq_index indexes[2];        /* of the local runs, of the store */
-    bool global_refs;                  /* runs are called ns/proj@host:5 here, not 5 */
-    int64_t n_runs, n_direct_runs;     /* of these, in files that no index holds */
-    struct lq_definition *definitions; /* of sql/, in their order; made when first needed */
+    struct lq_scope scope;                 /* texts borrowed from the caller, who keeps them */
+    struct lq_mirror mirror;               /* of a store that is no folder */
+    struct lq_shared shared;               /* of a list of URLs */
+    char *local_root, *store_root;         /* .lq/logs and the store; NULL: not in the scope */
+    char *store_folder;                    /* the part of the store that is in the scope */
+    struct lq_file_list files;             /* but for those that an index is known to have */
+    struct lq_file_source file_source;     /* over them */
+    struct lq_folder_source folder_source; /* over the folders of both indexes */
+    int n_shares;                          /* users beside the first */
+    bool shut;                             /* files and network are out of reach now */
+    struct lq_index indexes[2];            /* of the local runs, of the store */
+    bool global_refs;                      /* runs are called ns/proj@host:5 here, not 5 */
+    int64_t n_runs, n_direct_runs;         /* of these, in files that no index holds */
+    struct lq_definition *definitions;     /* of sql/, in their order; made when first needed */
     size_t n_definitions;
     struct lq_spill *events; /* of a log that was parsed directly */
     int64_t event_id;        /* of them, handed out last */

@@ -5,9 +5,8 @@
 #include "base/file.h"
 #include "query/columns.h"
 
-/* Run keys of the local index, of that of the store and of files that are read directly are apart. */
-#define KEYS_EACH (INT64_C(1) << 56)
-#define DIRECT_KEYS (2 * KEYS_EACH)
+/* Run keys of files that are read directly are apart from the run numbers of indexes. */
+#define DIRECT_KEYS (INT64_C(1) << 57)
 
 /* ---- filters ---- */
 
@@ -179,14 +178,6 @@ static void add_direct_events(struct lq_buf *sql, const struct lq_query *query)
 
 /* ---- indexes ---- */
 
-static void add_key(struct lq_buf *sql, const struct lq_index *index)
-{
-    if (index->in_store)
-        lq_buf_addf(sql, "run_no + %lld AS run_key", (long long)KEYS_EACH);
-    else
-        lq_buf_adds(sql, "run_no AS run_key");
-}
-
 /* The path of a run's file. */
 static void add_file(struct lq_buf *sql, const struct lq_query *query, const struct lq_index *index)
 {
@@ -202,8 +193,8 @@ static void add_scope(struct lq_buf *sql, const struct lq_query *query,
                       const struct lq_index *index)
 {
     lq_buf_adds(sql, " WHERE true");
-    if (index->listed)
-        lq_buf_addf(sql, " AND file_no IN (SELECT file_no FROM %s)", index->listed);
+    if (index->gone)
+        lq_buf_addf(sql, " AND file_no NOT IN (FROM %s)", index->gone);
     add_filters(sql, query);
 }
 
@@ -211,8 +202,7 @@ static void add_index_runs(struct lq_buf *sql, const struct lq_query *query,
                            const struct lq_index *index, bool copies)
 {
     lq_buf_addf(sql, "SELECT %s AS ref, ", query->global_refs ? "global_ref" : "run_id::VARCHAR");
-    add_key(sql, index);
-    lq_buf_adds(sql, ", ");
+    lq_buf_adds(sql, "run_no AS run_key, ");
     lq_columns_add_run_row(sql);
     lq_buf_adds(sql, ", ");
     add_file(sql, query, index);
@@ -220,8 +210,7 @@ static void add_index_runs(struct lq_buf *sql, const struct lq_query *query,
                 index->name);
     add_scope(sql, query, index);
     if (copies)
-        lq_buf_addf(sql, " AND run_no + %lld NOT IN (FROM lq_copies)",
-                    (long long)(index->in_store ? KEYS_EACH : 0));
+        lq_buf_adds(sql, " AND run_no NOT IN (FROM lq_copies)");
 }
 
 /* ---- each run once ---- */
@@ -249,9 +238,7 @@ static void add_identities(struct lq_buf *sql, const struct lq_query *query)
 
         if (!index->attached)
             continue;
-        lq_buf_adds(sql, " UNION ALL SELECT ");
-        add_key(sql, index);
-        lq_buf_adds(sql, ", coalesce(run_uid, ");
+        lq_buf_adds(sql, " UNION ALL SELECT run_no, coalesce(run_uid, ");
         add_file(sql, query, index);
         lq_buf_addf(sql, ") AS id, '%s' AS place, ", index->in_store ? "store" : "local");
         add_file(sql, query, index);
@@ -317,9 +304,7 @@ static enum lq_status add_event_rows(struct lq_query *query, struct lq_error *er
 
         if (!index->attached)
             continue;
-        lq_buf_addf(&sql, "%sSELECT ", before);
-        add_key(&sql, index);
-        lq_buf_adds(&sql, ", ");
+        lq_buf_addf(&sql, "%sSELECT run_no AS run_key, ", before);
         lq_columns_add_event_names(&sql, "");
         lq_buf_addf(&sql, " FROM %s.events", index->name);
         before = " UNION ALL ";
@@ -339,7 +324,7 @@ static enum lq_status count_runs(struct lq_query *query, struct lq_error *err)
     LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
     bool more;
 
-    if (one->attached && query->n_direct_runs == 0 && one->n_copies == 0 && !one->listed &&
+    if (one->attached && query->n_direct_runs == 0 && one->n_copies == 0 && !one->gone &&
         !has_filters(query) && !(query->indexes[0].attached && query->indexes[1].attached)) {
         query->n_runs = one->n_runs;
         return LQ_OK;

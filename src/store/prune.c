@@ -170,7 +170,8 @@ static bool is_leftover(const struct clean *clean, const struct lq_folder_entry 
     if (strncmp(entry->name, "state.db.damaged", 16) == 0)
         return true;
     /* Not index.duckdb.lock: a lock that is removed locks nobody out. */
-    if (strcmp(entry->name, "index.duckdb") == 0)
+    if (strcmp(entry->name, "index.duckdb") == 0 ||
+        strcmp(entry->name, "index.duckdb.folders") == 0)
         return clean->opts->indexes;
     return old && (temporary || strncmp(entry->name, "index.duckdb.new", 16) == 0);
 }

@@ -17,6 +17,11 @@ many_runs() {
     done | duckdb
 }
 
+# As if nothing had happened in the folders since the day $1: only then do their times tell.
+age() {
+    find .lq/logs -type d -exec touch -d "$1" {} +
+}
+
 answers() {
     lq sql --csv "$@" "SELECT (SELECT count(*) || '/' || sum(run_id) FROM lq_runs) AS runs,
         (SELECT count(*) || '/' || count(message) FROM lq_events) AS events" | tail -n 1
@@ -249,6 +254,10 @@ END
         expect_in_stderr "002_build_000000.parquet': "
         expect_in_stderr "empty.parquet': empty"
     done
+    age 2025-01-01
+    lq index >/dev/null
+    run lq status
+    expect test "$(wc -l <"$state/err")" = 3
     cp good.parquet "$good" # mended
     expect test "$(answers 2>/dev/null)" = 4/10,8/8
     chmod 0 "$good"
@@ -256,6 +265,69 @@ END
     expect_in_stdout local,3,5,
     chmod 644 "$good"
     expect test "$(answers 2>/dev/null)" = 4/10,8/8
+}
+
+# Of folders that are as they were, nothing is read: one that says so and holds something else is believed.
+test_folders_that_are_as_they_were() {
+    many_runs 4
+    day=$(dirname "$(dirname "$(find .lq/logs -name '001_*.parquet')")")
+    mkdir -p "${day%/*}/date=2025-01-02/source=run"
+    mv "$day"/*/003_* "${day%/*}/date=2025-01-02/source=run"
+    age 2025-01-01
+    lq index >/dev/null
+    [[ -s .lq/index.duckdb.folders ]] || fail "nothing is known of the folders"
+    time=$(stat -c %y .lq/index.duckdb.folders)
+    expect test "$(answers)" = 4/10,8/8
+    expect test "$(stat -c %y .lq/index.duckdb.folders)" = "$time"
+    cp "$day"/*/004_* new.parquet
+    rm "$day"/*/002_*
+    expect test "$(answers)" = 3/8,6/6
+    # What a time hides is not seen, but by lq index.
+    age 2025-01-02
+    expect test "$(answers)" = 3/8,6/6
+    rm "$day"/*/004_*
+    age 2025-01-02
+    expect test "$(answers)" = 3/8,6/6
+    lq index >/dev/null
+    expect test "$(answers)" = 2/4,4/4
+    # A folder that comes, one that goes, one that changes its name.
+    mkdir -p "${day%/*}/date=2025-01-03/source=run"
+    cp new.parquet "${day%/*}/date=2025-01-03/source=run/004_build_000000.parquet"
+    expect test "$(answers)" = 3/8,6/6
+    age 2025-01-03
+    expect test "$(answers)" = 3/8,6/6
+    mv "${day%/*}/date=2025-01-03" "${day%/*}/date=2025-01-04"
+    expect test "$(answers)" = 3/8,6/6
+    expect test "$(answers --since 2025-01-04 --until 2025-01-05)" = ,0/0
+    rm -r "${day%/*}/date=2025-01-02"
+    expect test "$(answers)" = 2/5,4/4
+}
+
+test_damaged_folders() {
+    many_runs 4
+    age 2025-01-01
+    lq index >/dev/null
+    cp .lq/index.duckdb.folders good
+    rm .lq/logs/*/*/003_*
+    size=$(stat -c %s good)
+    for ((i = 0; i < size; i += 7)); do
+        cp good .lq/index.duckdb.folders
+        printf '7' | dd of=.lq/index.duckdb.folders bs=1 seek="$i" conv=notrunc status=none
+        expect test "$(answers)" = 3/7,6/6
+    done
+    for text in '' 'garbage' "$(head -c 90 good)"; do
+        printf '%s' "$text" >.lq/index.duckdb.folders
+        expect test "$(answers)" = 3/7,6/6
+    done
+    # Of an index that is no more.
+    lq index >/dev/null
+    cp good .lq/index.duckdb.folders
+    expect test "$(answers)" = 3/7,6/6
+    rm .lq/index.duckdb
+    expect test "$(answers)" = 3/7,6/6
+    lq index >/dev/null
+    lq index --drop >/dev/null
+    [[ ! -e .lq/index.duckdb.folders ]] || fail "still there"
 }
 
 test_store_index_is_a_cache() {

@@ -249,12 +249,13 @@ test_clean() {
     expect test -e "$raw/note"
     expect test -L "$raw/.link.tmp-01234567"
     expect test "$(ids)" = 1
-    touch .lq/index.duckdb
+    touch .lq/index.duckdb .lq/index.duckdb.folders
     run lq clean
     expect_in_stderr 'nothing to clean'
     run lq clean --cache
     expect_stdout <<'END'
 .lq/index.duckdb
+.lq/index.duckdb.folders
 END
 }
 

@@ -6,7 +6,8 @@
 
 For each seed a project and a store are made, with several projects, hosts and days, copies, files of
 older and of foreign schemas and files that are none; then QUERIES (40) questions are asked in several
-scopes with several filters, of lq with an index, of lq without, and in SQL written here. Prints TAP.
+scopes with several filters, of lq with an index, of lq without, and in SQL written here; and once more with the
+index after files were added, removed and replaced. Prints TAP.
 """
 import json
 import os
@@ -17,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 TEXTS = ["no such name", "it's odd", "100 % sure", "a_b*c?", "ünï → 漢字", "tab\there", "-- not SQL",
          'say "no"', "$1 $2", "x' OR 1=1 --", "\\back\\slash", "[brackets] {braces}", "NULL", ""]
@@ -184,6 +186,44 @@ class Store:
         (rng.choice(places) / "._hidden.parquet").write_bytes(b"PAR1")
 
 
+    def age(self):
+        """As if nothing had happened for an hour: only then do the folders' times tell."""
+        hour_ago = time.time() - 3600
+        for root in (self.local, self.store):
+            for folder, _, _ in os.walk(root):
+                os.utime(folder, (hour_ago, hour_ago))
+
+    def change(self, rng):
+        """Remove, rename, copy and replace some files; spoil more."""
+        for place in self.good:
+            for path in rng.sample(self.good[place], len(self.good[place]) // 4):
+                kind = rng.choice(["remove", "rename", "move", "copy", "replace", "empty the folder"])
+                if path not in self.good[place]:    # its folder was emptied
+                    continue
+                self.good[place].remove(path)
+                if kind == "rename":
+                    self.good[place].append(path.rename(path.with_name("renamed_" + path.name)))
+                elif kind == "move":    # to a folder that there was not
+                    (path.parent / "more").mkdir(exist_ok=True)
+                    self.good[place].append(path.rename(path.parent / "more" / path.name))
+                elif kind == "copy":
+                    self.good[place] += [path, path.with_name("again_" + path.name)]
+                    shutil.copyfile(path, path.with_name("again_" + path.name))
+                elif kind == "replace":
+                    other = rng.choice([p for p in self.good[place] if p.parent == path.parent] + [path])
+                    shutil.copyfile(other, path.with_name(".new"))
+                    path.with_name(".new").rename(path)
+                    self.good[place].append(path)
+                elif kind == "empty the folder":
+                    self.good[place] = [p for p in self.good[place] if p.parent != path.parent]
+                    shutil.rmtree(path.parent)
+                else:
+                    path.unlink()
+            self.good[place] = sorted(p for p in self.good[place] if p.exists())
+        if self.good["local"] and self.good["store"]:
+            self.spoil(rng)
+
+
 class Question:
     """Some queries in one scope, with filters, for lq and as SQL."""
 
@@ -335,6 +375,16 @@ def stock(duckdb, store, questions):
     return answers
 
 
+def differ(question, expected, got):
+    """How one question's answers differ; empty: they do not."""
+    if len(got) != len(expected) or not got:
+        return f"{len(got)} answers, not {len(expected)}"
+    for (i, want), (_, answer) in zip(expected, got):
+        if want != answer:
+            return f"{question.queries[i]}\nwant {want[:1500]}\ngot  {answer[:1500]}"
+    return ""
+
+
 def compare(seed, lq, duckdb, n_queries):
     """Differences of one seed's answers, as text; empty when there are none."""
     rng = random.Random(seed)
@@ -345,16 +395,19 @@ def compare(seed, lq, duckdb, n_queries):
         questions = [Question(rng, -(-n_queries // 2)) for _ in range(2)]
         want = stock(duckdb, store, questions)
         without = [asker.ask(q, store) for q in questions]
+        store.age()
         asker.run("index", "-g")
         with_index = [asker.ask(q, store) for q in questions]
-        for question, *answers in zip(questions, want, without, with_index):
-            for name, answer in zip(("without an index", "with an index"), answers[1:]):
-                for (i, expected), (_, got) in zip(answers[0], answer):
-                    if expected != got:
-                        return (f"{name}: {' '.join(question.options(store))}\n{question.queries[i]}\n"
-                                f"want {expected[:1500]}\ngot  {got[:1500]}")
-                if len(answer) != len(answers[0]) or not answer:
-                    return f"{name}: {len(answer)} answers, not {len(answers[0])}"
+        store.change(rng)
+        changed = stock(duckdb, store, questions)
+        after = [asker.ask(q, store) for q in questions]
+        for name, wanted, answers in (("without an index", want, without),
+                                      ("with an index", want, with_index),
+                                      ("after a change", changed, after)):
+            for question, expected, got in zip(questions, wanted, answers):
+                difference = differ(question, expected, got)
+                if difference:
+                    return f"{name}: {' '.join(question.options(store))}\n{difference}"
     return ""
 
 
