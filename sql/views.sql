@@ -9,44 +9,28 @@
 
 CREATE TEMP VIEW lq_runs AS
 SELECT
-    r.ref,
-    r.* EXCLUDE (
-        ref, run_key, file, place, event_id, severity, file_path, line_number, column_number,
-        message, raw_text, tool_name, category, error_code, error_fingerprint, log_line_start,
-        log_line_end, test_name, test_status, test_duration_sec
-    ),
-    CAST(r.started_at AS DATE) AS date,
-    r.source_type AS source,
-    r.place,
-    r.file
-FROM lq_run_rows r;
+    ref,
+    run_id, source_name, source_type, command, started_at, completed_at, exit_code, cwd,
+    executable_path, environment, hostname, platform, arch, git_commit, git_branch, git_dirty, ci,
+    run_uid, origin, namespace, project, duration_sec, outcome, signal, error_count, warning_count,
+    test_pass_count, test_fail_count, test_skip_count, lq_version,
+    CAST(started_at AS DATE) AS date, source_type AS source, place, file
+FROM lq_run_rows;
 
--- Event rows, with what is known of their run.
+-- Event rows, with what is known of their run. Every column is named: with r.* EXCLUDE … REPLACE … planning
+-- takes a third longer.
 CREATE TEMP VIEW lq_events AS
 SELECT
     r.ref || ':' || e.event_id AS ref,
-    r.* EXCLUDE (ref, run_key, file, place) REPLACE (
-        e.event_id AS event_id,
-        e.severity AS severity,
-        e.file_path AS file_path,
-        e.line_number AS line_number,
-        e.column_number AS column_number,
-        e.message AS message,
-        e.raw_text AS raw_text,
-        e.tool_name AS tool_name,
-        e.category AS category,
-        e.error_code AS error_code,
-        e.error_fingerprint AS error_fingerprint,
-        e.log_line_start AS log_line_start,
-        e.log_line_end AS log_line_end,
-        e.test_name AS test_name,
-        e.test_status AS test_status,
-        e.test_duration_sec AS test_duration_sec
-    ),
-    CAST(r.started_at AS DATE) AS date,
-    r.source_type AS source,
-    r.place,
-    r.file
+    r.run_id, r.source_name, r.source_type, r.command, r.started_at, r.completed_at, r.exit_code,
+    r.cwd, r.executable_path, r.environment, r.hostname, r.platform, r.arch, r.git_commit,
+    r.git_branch, r.git_dirty, r.ci, e.event_id, e.severity, e.file_path, e.line_number,
+    e.column_number, e.message, e.raw_text, e.tool_name, e.category, e.error_code,
+    e.error_fingerprint, e.log_line_start, e.log_line_end, r.run_uid, r.origin, r.namespace,
+    r.project, r.duration_sec, r.outcome, r.signal, r.error_count, r.warning_count,
+    r.test_pass_count, r.test_fail_count, r.test_skip_count, e.test_name, e.test_status,
+    e.test_duration_sec, r.lq_version,
+    CAST(r.started_at AS DATE) AS date, r.source_type AS source, r.place, r.file
 FROM lq_event_rows e
 JOIN lq_run_rows r ON r.run_key = e.run_key;
 

@@ -58,6 +58,9 @@ const char lq_cli_event_columns[] =
     "raw_text AS text";
 
 #define ALL_COLUMNS "* EXCLUDE (place, file, date, source)"
+/* As JSON they need no second planning. */
+#define ALL_COLUMNS_TEXT                                                                           \
+    ALL_COLUMNS " REPLACE (to_json(environment) AS environment, to_json(ci) AS ci)"
 
 static enum lq_status event_main(struct lq_cli *cli, const void *argp, struct lq_error *err)
 {
@@ -72,7 +75,7 @@ static enum lq_status event_main(struct lq_cli *cli, const void *argp, struct lq
     LQ_TRY(lq_cli_open_query(cli, &query, &empty, err));
     LQ_TRY(lq_cli_find_event(query, "lq event", args->ref, &ref, err));
     LQ_TRY(lq_cli_query_event(query,
-                              cli->format == LQ_OUT_TABLE ? lq_cli_event_columns : ALL_COLUMNS,
+                              cli->format == LQ_OUT_TABLE ? lq_cli_event_columns : ALL_COLUMNS_TEXT,
                               &ref, args->ref, &rows, err));
     if (cli->format == LQ_OUT_TABLE)
         return lq_out_record(cli->out, rows, err);

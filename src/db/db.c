@@ -239,6 +239,18 @@ static struct reading reading(duckdb_type type)
     }
 }
 
+/* The type JSON is text to the engine, by another name. */
+static bool is_json(duckdb_prepared_statement statement, idx_t column)
+{
+    duckdb_logical_type type = duckdb_prepared_statement_column_logical_type(statement, column);
+    char *alias = type ? duckdb_logical_type_get_alias(type) : NULL;
+    const bool json = alias && strcmp(alias, "JSON") == 0;
+
+    duckdb_free(alias);
+    duckdb_destroy_logical_type(&type);
+    return json;
+}
+
 struct lq_rows {
     duckdb_prepared_statement statement;
     duckdb_result result;
@@ -294,8 +306,8 @@ static enum lq_status wrap(struct lq_db *db, const char *sql, struct lq_rows *ro
     return prepare(db, lq_buf_text(&text), &rows->statement, err);
 }
 
-static enum lq_status describe(struct lq_db *db, const char *sql, struct lq_rows *rows,
-                               struct lq_error *err)
+static enum lq_status describe(struct lq_db *db, enum lq_db_guard guard, const char *sql,
+                               struct lq_rows *rows, struct lq_error *err)
 {
     enum lq_status status = LQ_OK;
     bool plain = true;
@@ -308,6 +320,9 @@ static enum lq_status describe(struct lq_db *db, const char *sql, struct lq_rows
         rows->columns[i].name = lq_strdup(name);
         rows->columns[i].type = duckdb_prepared_statement_column_type(rows->statement, i);
         rows->columns[i].reading = reading(rows->columns[i].type);
+        /* What a user reads from a file may call itself JSON without being it. */
+        if (guard == LQ_DB_ANY && rows->columns[i].type == DUCKDB_TYPE_VARCHAR)
+            rows->columns[i].reading.json = is_json(rows->statement, i);
         if (rows->columns[i].type == DUCKDB_TYPE_INVALID)
             status =
                 lq_error_set(err, LQ_SQL, "every parameter needs a cast ($1::VARCHAR) in: %s", sql);
@@ -448,7 +463,7 @@ enum lq_status lq_db_query(struct lq_db *db, enum lq_db_guard guard, const char 
     if (guard == LQ_DB_SELECT)
         LQ_TRY(check_is_query(db, sql, err));
     LQ_TRY(prepare(db, sql, &rows->statement, err));
-    LQ_TRY(describe(db, sql, rows, err));
+    LQ_TRY(describe(db, guard, sql, rows, err));
     LQ_TRY(bind(rows->statement, params, n_params, err));
     if (duckdb_execute_prepared_streaming(rows->statement, &rows->result))
         return lq_error_set(err, LQ_SQL, "%s", duckdb_result_error(&rows->result));

@@ -54,11 +54,13 @@
     X(duckdb_init_set_error) \
     X(duckdb_init_set_max_threads) \
     X(duckdb_interrupt) \
+    X(duckdb_logical_type_get_alias) \
     X(duckdb_nparams) \
     X(duckdb_open_ext) \
     X(duckdb_prepare) \
     X(duckdb_prepare_error) \
     X(duckdb_prepared_statement_column_count) \
+    X(duckdb_prepared_statement_column_logical_type) \
     X(duckdb_prepared_statement_column_name) \
     X(duckdb_prepared_statement_column_type) \
     X(duckdb_prepared_statement_type) \
@@ -143,11 +145,14 @@ char *lq_db_extension_folder(void);
 #define duckdb_init_set_error lq_duckdb.duckdb_init_set_error_
 #define duckdb_init_set_max_threads lq_duckdb.duckdb_init_set_max_threads_
 #define duckdb_interrupt lq_duckdb.duckdb_interrupt_
+#define duckdb_logical_type_get_alias lq_duckdb.duckdb_logical_type_get_alias_
 #define duckdb_nparams lq_duckdb.duckdb_nparams_
 #define duckdb_open_ext lq_duckdb.duckdb_open_ext_
 #define duckdb_prepare lq_duckdb.duckdb_prepare_
 #define duckdb_prepare_error lq_duckdb.duckdb_prepare_error_
 #define duckdb_prepared_statement_column_count lq_duckdb.duckdb_prepared_statement_column_count_
+#define duckdb_prepared_statement_column_logical_type                                              \
+    lq_duckdb.duckdb_prepared_statement_column_logical_type_
 #define duckdb_prepared_statement_column_name lq_duckdb.duckdb_prepared_statement_column_name_
 #define duckdb_prepared_statement_column_type lq_duckdb.duckdb_prepared_statement_column_type_
 #define duckdb_prepared_statement_type lq_duckdb.duckdb_prepared_statement_type_

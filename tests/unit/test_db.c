@@ -8,7 +8,8 @@
 static struct lq_db *db;
 
 /* The first row's values, joined with '|'. */
-static const char *ask(const char *sql, const struct lq_value *params, size_t n_params)
+static const char *ask_as(enum lq_db_guard guard, const char *sql, const struct lq_value *params,
+                          size_t n_params)
 {
     static char text[2048];
     LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
@@ -17,7 +18,7 @@ static const char *ask(const char *sql, const struct lq_value *params, size_t n_
     size_t len = 0;
 
     text[0] = '\0';
-    if (lq_db_query(db, LQ_DB_SELECT, sql, params, n_params, &rows, &err) != LQ_OK ||
+    if (lq_db_query(db, guard, sql, params, n_params, &rows, &err) != LQ_OK ||
         lq_rows_next(rows, &more, &err) != LQ_OK) {
         snprintf(text, sizeof text, "error: %s", err.message);
         return text;
@@ -46,6 +47,11 @@ static const char *ask(const char *sql, const struct lq_value *params, size_t n_
         }
     }
     return text;
+}
+
+static const char *ask(const char *sql, const struct lq_value *params, size_t n_params)
+{
+    return ask_as(LQ_DB_SELECT, sql, params, n_params);
 }
 
 static void test_values_out(void)
@@ -77,6 +83,10 @@ static void test_values_out(void)
         TAP_CASE(cases[i].sql);
         CHECK_STR(ask(cases[i].sql, NULL, 0), cases[i].want);
     }
+    /* The word of lq's own statements is taken for it. */
+    CHECK_STR(ask_as(LQ_DB_ANY, "SELECT to_json(MAP {'a': 'b'}), to_json(NULL::INT[])", NULL, 0),
+              "json:{\"a\":\"b\"}|NULL|");
+    CHECK_STR(ask("SELECT '{}'::JSON", NULL, 0), "{}|");
 }
 
 static void test_values_in(void)
