@@ -54,36 +54,48 @@ const char *lq_skip_escape(const char *at, const char *end)
     return skip_escape(at, end, &erases);
 }
 
+/* Where `byte` is next, or `end`: looked for only once `*known`, the last answer, was passed. */
+static const char *next(const char **known, char byte, const char *at, const char *end)
+{
+    if (!*known || *known < at) {
+        *known = memchr(at, byte, (size_t)(end - at));
+        *known = *known ? *known : end;
+    }
+    return *known;
+}
+
 size_t lq_clean(char *text, size_t len)
 {
     const char *at = text, *const end = text + len;
+    const char *escape = NULL, *cr = NULL;
     char *out = text, *line = text; /* where the next byte goes; where its line begins */
     bool returned = false;          /* the cursor stands at the line's start again */
 
     while (at < end) {
+        const char *stop = next(&escape, ESC, at, end);
+        char *newline;
+        size_t plain;
         bool erases;
 
-        switch (*at) {
-        case ESC:
+        if (next(&cr, '\r', at, end) < stop)
+            stop = cr;
+        plain = (size_t)(stop - at);
+        if (plain) {
+            if (returned && *at != '\n')
+                out = line;
+            returned = false;
+            memmove(out, at, plain);
+            newline = memrchr(out, '\n', plain);
+            line = newline ? newline + 1 : line;
+            out += plain;
+            at = stop;
+        } else if (*at == '\r') {
+            returned = true;
+            at++;
+        } else {
             at = skip_escape(at, end, &erases);
             if (erases && returned)
                 out = line;
-            break;
-        case '\r':
-            returned = true;
-            at++;
-            break;
-        case '\n':
-            *out++ = *at++;
-            line = out;
-            returned = false;
-            break;
-        default:
-            if (returned) {
-                out = line;
-                returned = false;
-            }
-            *out++ = *at++;
         }
     }
     return (size_t)(out - text);

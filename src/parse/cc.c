@@ -19,26 +19,34 @@ static struct lq_str extension(struct lq_str path)
                : (struct lq_str){ NULL, 0 };
 }
 
-static bool among(struct lq_str text, const char *const *list)
-{
-    for (; *list; list++)
-        if (lq_str_eq(text, lq_str_of(*list)))
-            return true;
-    return false;
-}
+enum language { HEADER, PLAIN, CXX, FORTRAN };
 
-/* Learn the language from a file's name; headers keep what their includer told. */
-static void learn_language(int *dialect, struct lq_str path)
+static enum language language_of(struct lq_str path)
 {
-    static const char *const cxx[] = { ".cpp", ".cc",  ".cxx", ".c++", ".C",    ".hpp", ".hh",
-                                       ".hxx", ".tpp", ".ipp", ".tcc", ".cppm", ".ixx", NULL };
-    static const char *const plain[] = { ".c", ".i", ".m", ".s", ".S", NULL };
+    static const struct {
+        char ext[6];
+        enum language language;
+    } known[] = {
+        { ".c", PLAIN },     { ".cpp", CXX },     { ".cc", CXX },      { ".cxx", CXX },
+        { ".hpp", CXX },     { ".i", PLAIN },     { ".m", PLAIN },     { ".s", PLAIN },
+        { ".S", PLAIN },     { ".c++", CXX },     { ".C", CXX },       { ".hh", CXX },
+        { ".hxx", CXX },     { ".tpp", CXX },     { ".ipp", CXX },     { ".tcc", CXX },
+        { ".cppm", CXX },    { ".ixx", CXX },     { ".f", FORTRAN },   { ".for", FORTRAN },
+        { ".f90", FORTRAN }, { ".F90", FORTRAN }, { ".f95", FORTRAN }, { ".f03", FORTRAN },
+        { ".f08", FORTRAN }, { ".F", FORTRAN },
+    };
     const struct lq_str ext = extension(path);
 
-    if (among(ext, cxx) || memmem(path.ptr, path.len, "/c++/", 5))
-        *dialect |= DIALECT_CXX;
-    else if (among(ext, plain))
-        *dialect &= ~DIALECT_CXX;
+    for (size_t i = 0; ext.len > 1 && i < LQ_COUNT(known); i++)
+        if (ext.ptr[1] == known[i].ext[1] && lq_str_eq(ext, lq_str_of(known[i].ext)))
+            return known[i].language;
+    return HEADER;
+}
+
+/* Asked before `contains`, which is slow. */
+static bool has_byte(struct lq_str text, char byte)
+{
+    return text.len && memchr(text.ptr, byte, text.len);
 }
 
 static bool contains(struct lq_str text, const char *part)
@@ -46,20 +54,23 @@ static bool contains(struct lq_str text, const char *part)
     return text.len && memmem(text.ptr, text.len, part, strlen(part));
 }
 
-static bool is_fortran(struct lq_str path)
+/* Learn the language from a file's name; headers keep what their includer told. */
+static enum language learn_language(int *dialect, struct lq_str path)
 {
-    static const char *const fortran[] = { ".f",   ".for", ".f90", ".F90", ".f95",
-                                           ".f03", ".f08", ".F",   NULL };
+    const enum language language = language_of(path);
 
-    return among(extension(path), fortran);
+    if (language == CXX || (has_byte(path, '+') && contains(path, "/c++/")))
+        *dialect |= DIALECT_CXX;
+    else if (language == PLAIN)
+        *dialect &= ~DIALECT_CXX;
+    return language;
 }
 
 void lq_cc_set_language(struct lq_parser *parser, struct lq_event *event)
 {
     int *dialect = lq_parser_dialect(parser);
 
-    learn_language(dialect, event->file_path);
-    if (is_fortran(event->file_path))
+    if (learn_language(dialect, event->file_path) == FORTRAN)
         event->tool_name = LQ_STR("gfortran");
     else if (*dialect & DIALECT_CXX)
         event->tool_name = LQ_STR("g++");
@@ -68,16 +79,16 @@ void lq_cc_set_language(struct lq_parser *parser, struct lq_event *event)
 static void adjust(struct lq_parser *parser, struct lq_event *event)
 {
     int *dialect = lq_parser_dialect(parser);
+    const enum language language = learn_language(dialect, event->file_path);
 
-    learn_language(dialect, event->file_path);
-    if (contains(event->message, "‘"))
+    if (has_byte(event->message, '\xe2') && contains(event->message, "‘"))
         *dialect = (*dialect & DIALECT_CXX) | DIALECT_GCC_QUOTES;
-    else if (contains(event->message, "'") && !(*dialect & DIALECT_GCC_CONTEXT))
+    else if (has_byte(event->message, '\'') && !(*dialect & DIALECT_GCC_CONTEXT))
         *dialect = (*dialect & DIALECT_CXX) | DIALECT_CLANG_QUOTES;
     else if (!(*dialect & ~DIALECT_CXX) && event->error_code.len && event->column_number &&
              event->log_line_end == event->log_line_start)
         *dialect |= DIALECT_CLANG_QUOTES; /* gcc would have shown the source with a bar */
-    if (is_fortran(event->file_path))
+    if (language == FORTRAN)
         event->tool_name = LQ_STR("gfortran");
     else if (*dialect & DIALECT_CLANG_QUOTES)
         event->tool_name = LQ_STR("clang");

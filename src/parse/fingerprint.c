@@ -9,6 +9,8 @@
 /* Names and paths are looked at this far, so that a long message costs linear time. */
 #define WORD_MAX_BYTES 256
 #define QUOTED_MAX_BYTES 1024
+/* No term with a slash in it is longer. */
+#define TERM_MAX_BYTES 13
 
 static uint64_t hash_byte(uint64_t hash, unsigned char byte)
 {
@@ -27,9 +29,14 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
+static bool is_ascii_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
 static bool is_alpha(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (unsigned char)c >= 0x80;
+    return is_ascii_letter(c) || c == '_' || (unsigned char)c >= 0x80;
 }
 
 static bool is_hex(char c)
@@ -59,13 +66,15 @@ static size_t quoted(struct lq_str text)
     };
     size_t best = 0;
 
+    if (!text.len || is_digit(text.ptr[0]) || is_ascii_letter(text.ptr[0]))
+        return 0;
     if (text.len > QUOTED_MAX_BYTES)
         text.len = QUOTED_MAX_BYTES;
     for (size_t i = 0; i < LQ_COUNT(quotes); i++) {
         size_t open, close;
         const char *at;
 
-        if (!text.len || text.ptr[0] != quotes[i].open[0])
+        if (text.ptr[0] != quotes[i].open[0])
             continue;
         open = strlen(quotes[i].open);
         close = strlen(quotes[i].close);
@@ -86,13 +95,39 @@ static bool is_term(struct lq_str word)
                                          "true/false", "yes/no",     "client/server" };
     bool upper = true;
 
-    for (size_t i = 0; i < LQ_COUNT(terms); i++)
+    for (size_t i = 0; i < LQ_COUNT(terms) && word.len <= TERM_MAX_BYTES; i++)
         if (lq_str_eq(word, lq_str_of(terms[i])))
             return true;
     for (size_t i = 0; i < word.len; i++)
         upper = upper && ((word.ptr[i] >= 'A' && word.ptr[i] <= 'Z') ||
                           (word.ptr[i] == '/' && i > 0 && i + 1 < word.len));
     return upper;
+}
+
+static bool ends_word(char c)
+{
+    switch (c) {
+    case ' ':
+    case '\t':
+    case '\n':
+    case ',':
+    case ';':
+    case '(':
+    case ')':
+    case '[':
+    case ']':
+    case '{':
+    case '}':
+    case '<':
+    case '>':
+    case '=':
+    case '"':
+    case '\'':
+    case '`':
+        return true;
+    default:
+        return false;
+    }
 }
 
 /* A word: what stands between spaces, quotes and brackets. `*path`: it is a path or a place. */
@@ -104,7 +139,7 @@ static size_t word(struct lq_str text, bool *path)
     *path = false;
     if (text.len > WORD_MAX_BYTES)
         text.len = WORD_MAX_BYTES;
-    while (len < text.len && !memchr(" \t\n,;()[]{}<>=\"'`", text.ptr[len], 17)) {
+    while (len < text.len && !ends_word(text.ptr[len])) {
         if ((text.ptr[len] == '/' || text.ptr[len] == '\\') && text.len > 1)
             *path = true;
         if (text.ptr[len] == '.' && len > 0 && len + 1 < text.len && is_alpha(text.ptr[len - 1]) &&
@@ -216,6 +251,8 @@ static size_t unit(struct lq_str text)
     const struct lq_str rest = { text.ptr + space, text.len - space };
     size_t len = 0;
 
+    if (!is_alpha(byte_at(rest, 0)))
+        return 0;
     for (size_t i = 0; i < LQ_COUNT(units); i++)
         if (lq_str_starts(rest, lq_str_of(units[i])) && strlen(units[i]) > len &&
             !is_alpha(byte_at(rest, strlen(units[i]))))
@@ -272,8 +309,25 @@ static size_t varying(struct lq_str text)
     return len ? sign + len : 0;
 }
 
-/* Hash `text` with a stand-in byte for each thing that differs from place to place. A full stop at its end
- * is left out, as some forms of one tool do. */
+/* Length of what differs from place to place at the start of `text`, and the byte that stands for it; 0:
+ * nothing. */
+static size_t stand_in(struct lq_str text, unsigned char *byte)
+{
+    size_t len;
+    bool path;
+
+    *byte = 1;
+    if ((len = quoted(text)) > 0)
+        return len;
+    *byte = 2;
+    if ((len = word(text, &path)) > 0 && path)
+        return len;
+    *byte = 3;
+    return varying(text);
+}
+
+/* Hash `text` with those bytes for what they stand for. A full stop at its end is left out, as some forms of
+ * one tool do. */
 static uint64_t hash_message(uint64_t hash, struct lq_str text)
 {
     size_t at = 0;
@@ -282,22 +336,15 @@ static uint64_t hash_message(uint64_t hash, struct lq_str text)
     if (text.len && text.ptr[text.len - 1] == '.')
         text.len--;
     while (at < text.len) {
-        const struct lq_str rest = { text.ptr + at, text.len - at };
-        size_t len;
-        bool path;
+        const char first = text.ptr[at];
+        unsigned char byte = 0;
+        size_t len = 0;
 
-        if (!in_word && (len = quoted(rest)) > 0) {
-            hash = hash_byte(hash, 1);
-        } else if (!in_word && (len = word(rest, &path)) > 0 && path) {
-            hash = hash_byte(hash, 2);
-        } else if (!in_word && (len = varying(rest)) > 0) {
-            hash = hash_byte(hash, 3);
-        } else {
-            len = 1;
-            hash = hash_byte(hash, (unsigned char)rest.ptr[0]);
-        }
-        at += len;
-        in_word = len == 1 && is_word_byte(rest.ptr[0]);
+        if (!in_word)
+            len = stand_in((struct lq_str){ text.ptr + at, text.len - at }, &byte);
+        hash = hash_byte(hash, len ? byte : (unsigned char)first);
+        in_word = len <= 1 && is_word_byte(first);
+        at += len ? len : 1;
     }
     return hash;
 }

@@ -14,6 +14,8 @@ struct folder {
 struct makedirs {
     struct folder open[MAX_OPEN];
     size_t n_open;
+    const char *
+        current; /* the path of an open one that make is in; NULL: none, or the log does not tell */
     char *ninja; /* owned: the folder of "ninja -C", for the rest of the log */
     struct lq_clip path;
 };
@@ -54,25 +56,6 @@ static void leave(struct makedirs *dirs, struct lq_str path, int64_t level)
     }
 }
 
-/* "make[2]: Entering directory '/build/project/lib'"; groups: level, verb, folder. */
-static bool match(struct lq_parser *parser, const struct lq_rule *rule, struct lq_line line)
-{
-    struct makedirs *dirs = state_of(parser);
-    const struct lq_str verb = lq_parser_field(parser, rule, LQ_FIELD_MESSAGE);
-    const struct lq_str path = lq_parser_field(parser, rule, LQ_FIELD_FILE);
-    const int64_t level = lq_digits(lq_parser_field(parser, rule, LQ_FIELD_LINE));
-
-    if (!verb.ptr) {
-        free(dirs->ninja);
-        dirs->ninja = lq_strndup(path.ptr, path.len);
-    } else if (lq_str_eq(verb, LQ_STR("Leaving"))) {
-        leave(dirs, path, level);
-    } else if (dirs->n_open < MAX_OPEN && path.len <= LQ_MESSAGE_MAX_BYTES) {
-        dirs->open[dirs->n_open++] = (struct folder){ lq_strndup(path.ptr, path.len), level };
-    }
-    return true;
-}
-
 /* The folder that make is in; NULL when jobs run in several at once and the log does not tell. */
 static const char *current(const struct makedirs *dirs)
 {
@@ -90,6 +73,26 @@ static const char *current(const struct makedirs *dirs)
         }
     }
     return path;
+}
+
+/* "make[2]: Entering directory '/build/project/lib'"; groups: level, verb, folder. */
+static bool match(struct lq_parser *parser, const struct lq_rule *rule, struct lq_line line)
+{
+    struct makedirs *dirs = state_of(parser);
+    const struct lq_str verb = lq_parser_field(parser, rule, LQ_FIELD_MESSAGE);
+    const struct lq_str path = lq_parser_field(parser, rule, LQ_FIELD_FILE);
+    const int64_t level = lq_digits(lq_parser_field(parser, rule, LQ_FIELD_LINE));
+
+    if (!verb.ptr) {
+        free(dirs->ninja);
+        dirs->ninja = lq_strndup(path.ptr, path.len);
+    } else if (lq_str_eq(verb, LQ_STR("Leaving"))) {
+        leave(dirs, path, level);
+    } else if (dirs->n_open < MAX_OPEN && path.len <= LQ_MESSAGE_MAX_BYTES) {
+        dirs->open[dirs->n_open++] = (struct folder){ lq_strndup(path.ptr, path.len), level };
+    }
+    dirs->current = current(dirs);
+    return true;
 }
 
 /* Add `path` part by part, without "." and with ".." taken back. */
@@ -126,7 +129,7 @@ struct lq_str lq_makedirs_resolve(struct lq_parser *parser, struct lq_str path)
     if (!dirs || !path.len || path.len > LQ_MESSAGE_MAX_BYTES || path.ptr[0] == '/' ||
         path.ptr[0] == '<' || memchr(path.ptr, ':', path.len) || memchr(path.ptr, '\\', path.len))
         return path;
-    folder = current(dirs);
+    folder = dirs->current;
     /* What ninja builds may be run elsewhere later: only what cannot be meant otherwise. */
     if (!folder && !dirs->n_open && lq_str_starts(path, LQ_STR("../")))
         folder = dirs->ninja;

@@ -63,6 +63,7 @@ struct compiled {
     const char *regexp;
     pcre2_code *code;
     bool lent;
+    bool jit; /* machine code of ours: may be called without the checks of pcre2_match */
 };
 
 struct lq_matches {
@@ -139,10 +140,10 @@ static struct compiled *slot_of(struct lq_matches *matches, const char *regexp)
 void lq_matches_lend(struct lq_matches *matches, const struct lq_expression *expression)
 {
     *slot_of(matches, expression->regexp) =
-        (struct compiled){ expression->regexp, expression->code, true };
+        (struct compiled){ expression->regexp, expression->code, true, false };
 }
 
-static const pcre2_code *compile(struct lq_matches *matches, const char *regexp)
+static const struct compiled *compile(struct lq_matches *matches, const char *regexp)
 {
     struct compiled *slot = slot_of(matches, regexp);
     PCRE2_SIZE at;
@@ -153,20 +154,25 @@ static const pcre2_code *compile(struct lq_matches *matches, const char *regexp)
         slot->regexp = regexp;
         slot->code = pcre2_compile((PCRE2_SPTR)regexp, PCRE2_ZERO_TERMINATED, PCRE2_DOLLAR_ENDONLY,
                                    &error, &at, NULL);
-        if (slot->code)
-            (void)pcre2_jit_compile(slot->code, PCRE2_JIT_COMPLETE);
+        slot->jit = slot->code && pcre2_jit_compile(slot->code, PCRE2_JIT_COMPLETE) == 0;
     }
-    return slot->code;
+    return slot;
 }
 
 bool lq_matches_try(struct lq_matches *matches, const char *regexp, struct lq_str line)
 {
-    const pcre2_code *code = compile(matches, regexp);
+    const struct compiled *compiled = compile(matches, regexp);
+    const PCRE2_SPTR text = (PCRE2_SPTR)line.ptr;
 
     matches->line = line.ptr;
-    matches->n_groups = code ? pcre2_match(code, (PCRE2_SPTR)line.ptr, line.len, 0, 0,
-                                           matches->data, matches->context)
-                             : 0;
+    if (compiled->jit)
+        matches->n_groups =
+            pcre2_jit_match(compiled->code, text, line.len, 0, 0, matches->data, matches->context);
+    else if (compiled->code)
+        matches->n_groups =
+            pcre2_match(compiled->code, text, line.len, 0, 0, matches->data, matches->context);
+    else
+        matches->n_groups = 0;
     return matches->n_groups > 0;
 }
 
