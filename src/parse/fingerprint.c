@@ -24,34 +24,69 @@ static uint64_t hash_text(uint64_t hash, struct lq_str text)
     return hash;
 }
 
-static bool is_digit(char c)
+/* Kinds of bytes; a message is looked at byte by byte. */
+enum {
+    ALPHA = 1, /* with '_', and all that is not ASCII */
+    DIGIT = 2,
+    HEX = 4,
+    STOP = 8,  /* ends a word */
+    PLACE = 16 /* may tell that a word is a path or a place */
+};
+
+static unsigned kind_of(char byte)
 {
-    return c >= '0' && c <= '9';
+#define A ALPHA
+#define H ALPHA | HEX
+#define D DIGIT | HEX
+#define S STOP
+#define P PLACE
+    static const unsigned char ascii[128] = {
+        0, 0, 0, 0, 0, 0, 0, 0, 0, S, S, 0, 0, 0, 0, 0, /* tab and line feed */
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* */
+        S, 0, S, 0, 0, 0, 0, S, S, S, 0, 0, S, 0, P, P, /*  !"#$%&'()*+,-./ */
+        D, D, D, D, D, D, D, D, D, D, P, S, S, S, S, 0, /* 0123456789:;<=>? */
+        0, H, H, H, H, H, H, A, A, A, A, A, A, A, A, A, /* @ABCDEFGHIJKLMNO */
+        A, A, A, A, A, A, A, A, A, A, A, S, P, S, 0, A, /* PQRSTUVWXYZ[\]^_ */
+        S, H, H, H, H, H, H, A, A, A, A, A, A, A, A, A, /* `abcdefghijklmno */
+        A, A, A, A, A, A, A, A, A, A, A, S, 0, S, 0, 0, /* pqrstuvwxyz{|}~ */
+    };
+#undef A
+#undef H
+#undef D
+#undef S
+#undef P
+    return (unsigned char)byte < 0x80 ? ascii[(unsigned char)byte] : ALPHA;
 }
 
-static bool is_ascii_letter(char c)
+static bool is_digit(char byte)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    return byte >= '0' && byte <= '9';
 }
 
-static bool is_alpha(char c)
+static bool is_alpha(char byte)
 {
-    return is_ascii_letter(c) || c == '_' || (unsigned char)c >= 0x80;
+    return kind_of(byte) & ALPHA;
 }
 
-static bool is_hex(char c)
+static bool is_hex(char byte)
 {
-    return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+    return kind_of(byte) & HEX;
 }
 
-static bool is_word_byte(char c)
+static bool is_word_byte(char byte)
 {
-    return is_alpha(c) || is_digit(c);
+    return kind_of(byte) & (ALPHA | DIGIT);
 }
 
 static char byte_at(struct lq_str text, size_t at)
 {
     return at < text.len ? text.ptr[at] : '\0';
+}
+
+/* Whether it may begin a quoted name. */
+static bool is_quote(char byte)
+{
+    return byte == '\'' || byte == '"' || byte == '`' || (unsigned char)byte >= 0x80;
 }
 
 /* Length of a quoted name at the start of `text`, quotes included; 0 when there is none. An
@@ -66,7 +101,7 @@ static size_t quoted(struct lq_str text)
     };
     size_t best = 0;
 
-    if (!text.len || is_digit(text.ptr[0]) || is_ascii_letter(text.ptr[0]))
+    if (!text.len || !is_quote(text.ptr[0]))
         return 0;
     if (text.len > QUOTED_MAX_BYTES)
         text.len = QUOTED_MAX_BYTES;
@@ -80,7 +115,8 @@ static size_t quoted(struct lq_str text)
         close = strlen(quotes[i].close);
         if (text.len <= open || memcmp(text.ptr, quotes[i].open, open) != 0)
             continue;
-        at = memmem(text.ptr + open, text.len - open, quotes[i].close, close);
+        at = close == 1 ? memchr(text.ptr + open, quotes[i].close[0], text.len - open)
+                        : memmem(text.ptr + open, text.len - open, quotes[i].close, close);
         if (at && (best == 0 || (size_t)(at - text.ptr) + close < best))
             best = (size_t)(at - text.ptr) + close;
     }
@@ -104,32 +140,6 @@ static bool is_term(struct lq_str word)
     return upper;
 }
 
-static bool ends_word(char c)
-{
-    switch (c) {
-    case ' ':
-    case '\t':
-    case '\n':
-    case ',':
-    case ';':
-    case '(':
-    case ')':
-    case '[':
-    case ']':
-    case '{':
-    case '}':
-    case '<':
-    case '>':
-    case '=':
-    case '"':
-    case '\'':
-    case '`':
-        return true;
-    default:
-        return false;
-    }
-}
-
 /* A word: what stands between spaces, quotes and brackets. `*path`: it is a path or a place. */
 static size_t word(struct lq_str text, bool *path)
 {
@@ -139,17 +149,22 @@ static size_t word(struct lq_str text, bool *path)
     *path = false;
     if (text.len > WORD_MAX_BYTES)
         text.len = WORD_MAX_BYTES;
-    while (len < text.len && !ends_word(text.ptr[len])) {
-        if ((text.ptr[len] == '/' || text.ptr[len] == '\\') && text.len > 1)
+    for (; len < text.len; len++) {
+        const char byte = text.ptr[len];
+        const unsigned kind = kind_of(byte);
+
+        if (kind & STOP)
+            break;
+        if (!(kind & PLACE))
+            continue;
+        if ((byte == '/' || byte == '\\') && text.len > 1)
             *path = true;
-        if (text.ptr[len] == '.' && len > 0 && len + 1 < text.len && is_alpha(text.ptr[len - 1]) &&
+        if (byte == '.' && len > 0 && len + 1 < text.len && is_alpha(text.ptr[len - 1]) &&
             is_alpha(text.ptr[len + 1]))
             dot_before_name = true;
         /* file.c:12 */
-        if (text.ptr[len] == ':' && dot_before_name && len + 1 < text.len &&
-            is_digit(text.ptr[len + 1]))
+        if (byte == ':' && dot_before_name && len + 1 < text.len && is_digit(text.ptr[len + 1]))
             *path = true;
-        len++;
     }
     if (*path && is_term((struct lq_str){ text.ptr, len }))
         *path = false;
