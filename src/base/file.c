@@ -125,8 +125,8 @@ enum lq_status lq_file_publish(int dir_fd, const char *temporary, const char *na
     enum lq_status status = LQ_OK;
 
     if (fd < 0)
-        return lq_error_errno(err, errno, "cannot open '%s'", temporary);
-    if (LQ_RETRY(fsync(fd)) != 0)
+        status = lq_error_errno(err, errno, "cannot open '%s'", temporary);
+    else if (LQ_RETRY(fsync(fd)) != 0)
         status = lq_error_errno(err, errno, "cannot write '%s' to disk", name);
     else if (lq_rename_noreplace(dir_fd, temporary, name) != 0)
         status = lq_error_errno(err, errno, "cannot create '%s'", name);

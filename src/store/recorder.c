@@ -16,6 +16,7 @@
 #include <lq/format.h>
 #include <pthread.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* One file on its way: written under `temporary`, published as `name`, both in `folder`. */
@@ -25,7 +26,8 @@ struct pending {
     int folder_fd;
     char *temporary;
     char *name;
-    bool written; /* `temporary` exists and is this run's */
+    bool written;   /* `temporary` exists and is this run's */
+    bool published; /* so does `name`, for all that is known */
 };
 
 struct lq_recorder {
@@ -203,8 +205,12 @@ static void settle_names(struct lq_recorder *recorder, const struct lq_run *run)
 
 static enum lq_status pending_publish(struct pending *file, struct lq_error *err)
 {
+    enum lq_status status;
+
     file->written = false; /* gone in any case once publishing was tried */
-    return lq_file_publish(file->folder_fd, file->temporary, file->name, err);
+    status = lq_file_publish(file->folder_fd, file->temporary, file->name, err);
+    file->published = status == LQ_OK;
+    return status;
 }
 
 /* ---- the recorder ---- */
@@ -319,6 +325,14 @@ static enum lq_status finish_raw(struct lq_recorder *recorder, struct lq_error *
     return pending_publish(&recorder->raw, err);
 }
 
+/* The raw log of a run that could not be recorded is one of nothing. */
+static void retract_raw(struct lq_recorder *recorder)
+{
+    if (recorder->raw.published && !recorder->parquet.published)
+        LQ_RETRY(unlinkat(recorder->raw.folder_fd, recorder->raw.name, 0));
+    recorder->raw.published = false;
+}
+
 /* Give the room back that a raw log has taken in vain: the run itself may need it. */
 static void abandon_raw(struct lq_recorder *recorder)
 {
@@ -335,6 +349,8 @@ static enum lq_status finish_parquet(struct lq_recorder *recorder, const struct 
     LQ_CLEANUP(lq_close) int fd = -1;
     LQ_CLEANUP(lq_free) char *path = NULL;
     char sha256[LQ_SHA256_HEX_BYTES];
+    enum lq_status status;
+    struct stat info;
     struct lq_state_file row = {
         .sha256 = sha256,
         .run_uid = run->run_uid,
@@ -350,7 +366,10 @@ static enum lq_status finish_parquet(struct lq_recorder *recorder, const struct 
     if (fd < 0)
         return lq_error_errno(err, errno, "cannot open '%s'", temporary);
     LQ_TRY(lq_file_sha256(fd, temporary, sha256, &row.size_bytes, err));
-    LQ_TRY(pending_publish(file, err));
+    status = pending_publish(file, err);
+    /* One that has a name was published, though the folder may not be on disk. */
+    file->published = fstat(fd, &info) != 0 || info.st_nlink > 0;
+    LQ_TRY(status);
     path = lq_format("%s/%s", file->relative_folder, file->name);
     row.path = path;
     recorder->path = lq_format(".lq/logs/%s", path);
@@ -362,7 +381,7 @@ static enum lq_status finish_parquet(struct lq_recorder *recorder, const struct 
 enum lq_status lq_recorder_finish(struct lq_recorder *recorder, struct lq_run *run,
                                   struct lq_error *err)
 {
-    enum lq_status raw_status, sink_status;
+    enum lq_status raw_status, sink_status, status;
     struct lq_error raw_error = { 0 };
 
     sink_status = finish_redacting(recorder, &raw_error);
@@ -382,7 +401,10 @@ enum lq_status lq_recorder_finish(struct lq_recorder *recorder, struct lq_run *r
     raw_status = sink_status != LQ_OK ? sink_status : finish_raw(recorder, &raw_error);
     if (raw_status != LQ_OK)
         abandon_raw(recorder);
-    LQ_TRY(finish_parquet(recorder, run, err));
+    status = finish_parquet(recorder, run, err);
+    if (status != LQ_OK)
+        retract_raw(recorder);
+    LQ_TRY(status);
     if (raw_status != LQ_OK && err) {
         *err = raw_error;
         lq_error_prefix(err, "run %lld is recorded, but not its raw log: ", (long long)run->run_id);

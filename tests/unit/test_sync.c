@@ -1168,6 +1168,43 @@ static void test_link_is_gone(void)
     CHECK_INT(n_taken(&world), 1);
 }
 
+/* Once a day a sync that brings something removes what killed ones left, when it is a day old. */
+static void test_stale_files(void)
+{
+    const int64_t day = 24 * 3600 * LQ_US_PER_SECOND, now = lq_time_now();
+    const struct {
+        int64_t now;
+        bool left;
+    } syncs[] = { { now - 2 * day, true },
+                  { now, true },
+                  { now + 23 * 3600 * LQ_US_PER_SECOND, true },
+                  { now + day + 3600 * LQ_US_PER_SECOND, false } };
+    LQ_CLEANUP(world_release) struct world world;
+    LQ_CLEANUP(lq_free) char *stale = NULL;
+    LQ_CLEANUP(lq_free) char *foreign = NULL;
+
+    world_init(&world);
+    stale = there(&world, ".lq-0123456789abcdef.tmp");
+    foreign = there(&world, ".other.tmp");
+    for (int i = 0; i < (int)LQ_COUNT(syncs); i++) {
+        LQ_CLEANUP(lq_sync_plan_free) struct lq_sync_plan *plan = NULL;
+        const struct lq_sync_opts opts = { .now = syncs[i].now };
+        LQ_CLEANUP(lq_free) char *path = lq_format(FOLDER "/%03d_b_143022.parquet", i);
+        struct lq_state_file run = run_1;
+
+        run.path = path;
+        add_run(&world, run, "file 1");
+        CHECK_INT(lq_sync_plan_new(&plan, world.store, world.dest, &opts, NULL), LQ_OK);
+        CHECK_INT(lq_sync_apply(plan, NULL, NULL), LQ_OK);
+        if (i == 0) {
+            write_file(stale, "");
+            write_file(foreign, "");
+        }
+        CHECK((access(stale, F_OK) == 0) == syncs[i].left);
+        CHECK(access(foreign, F_OK) == 0);
+    }
+}
+
 /* What has become of the one file at the destination, and what --force, --verify and --verify --deep do. */
 static void test_verify(void)
 {
@@ -1743,6 +1780,7 @@ int main(void)
     TAP_RUN(test_dates_are_skipped);
     TAP_RUN(test_known_names);
     TAP_RUN(test_link_is_gone);
+    TAP_RUN(test_stale_files);
     TAP_RUN(test_verify);
     TAP_RUN(test_damaged_link);
     return tap_done();
