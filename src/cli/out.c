@@ -113,6 +113,43 @@ void lq_out_add_json(struct lq_buf *buf, struct lq_str text)
     lq_buf_addc(buf, '"');
 }
 
+/* How long a number is at `text` that JSON does not know: NaN, Infinity or -Infinity, as the engine writes
+ * them; 0: none. */
+static size_t no_number(struct lq_str text)
+{
+    static const char *const words[] = { "NaN", "Infinity", "-Infinity" };
+
+    for (size_t i = 0; i < LQ_COUNT(words); i++) {
+        if (lq_str_starts(text, lq_str_of(words[i])))
+            return strlen(words[i]);
+    }
+    return 0;
+}
+
+/* JSON text of the engine, with null in place of such numbers. */
+static void add_json_text(struct lq_buf *buf, struct lq_str text)
+{
+    bool within = false; /* a string */
+    size_t from = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        const struct lq_str rest = { text.ptr + i, text.len - i };
+        const size_t skipped = within ? 0 : no_number(rest);
+
+        if (skipped) {
+            add_escaped(buf, (struct lq_str){ text.ptr + from, i - from }, true);
+            lq_buf_adds(buf, "null");
+            from = i + skipped;
+            i = from - 1;
+        } else if (text.ptr[i] == '"') {
+            within = !within;
+        } else if (within && text.ptr[i] == '\\') {
+            i++;
+        }
+    }
+    add_escaped(buf, (struct lq_str){ text.ptr + from, text.len - from }, true);
+}
+
 static void add_json_value(struct lq_buf *buf, const struct lq_value *value)
 {
     if (value->kind == LQ_VALUE_NULL ||
@@ -121,7 +158,7 @@ static void add_json_value(struct lq_buf *buf, const struct lq_value *value)
     else if (value->kind == LQ_VALUE_TEXT)
         lq_out_add_json(buf, value->text);
     else if (value->kind == LQ_VALUE_JSON)
-        add_escaped(buf, value->text, true);
+        add_json_text(buf, value->text);
     else
         add_plain(buf, value);
 }
@@ -230,7 +267,7 @@ void lq_out_add_markdown(struct lq_buf *buf, struct lq_str text)
 
         if (byte == '\n')
             lq_buf_adds(buf, "<br>");
-        else if (strchr("|\\`*_<>[]", byte))
+        else if (strchr("|\\`*_<>[]&", byte))
             lq_buf_addf(buf, "\\%c", byte);
         else
             lq_buf_addc(buf, byte == '\t' ? ' ' : byte);

@@ -247,6 +247,23 @@ END
     expect_rc 2
 }
 
+# What is no number in JSON is null in it, also within lists and structures.
+test_json_knows_no_nan() {
+    new_project
+    lq run -q true 2>/dev/null
+    run lq sql --jsonl "SELECT 'NaN'::DOUBLE AS a, ['NaN'::DOUBLE, 1, '-Infinity'::DOUBLE] AS b,
+        {'NaN\"': 'Infinity'::FLOAT, 't': '[NaN, \\\", Infinity'} AS c"
+    expect_stdout <<'END'
+{"a": null, "b": [null,1.0,null], "c": {"NaN\"":null,"t":"[NaN, \\\", Infinity"}}
+END
+    run lq sql --markdown "SELECT 'a &lt; b' AS t"
+    expect_stdout <<'END'
+| t |
+| --- |
+| a \&lt; b |
+END
+}
+
 test_query_of_a_file_needs_no_project() {
     printf 'a.c:1:2: error: no such name\n' >a.log
     run lq q --csv -s 'file_path, message' a.log
