@@ -68,6 +68,8 @@ static enum lq_status import_main(struct lq_cli *cli, const void *argp, struct l
     LQ_CLEANUP(lq_close) int fd = -1;
     struct stat info;
 
+    if (args->name && !*args->name)
+        return lq_error_set(err, LQ_USAGE, "--name needs a name");
     if (!args->file)
         return lq_error_set(err, LQ_USAGE, "lq import needs a file; 'lq capture' reads a pipe");
     fd = open(args->file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
@@ -90,6 +92,8 @@ static enum lq_status capture_main(struct lq_cli *cli, const void *argp, struct 
 {
     const struct capture_args *args = argp;
 
+    if (args->name && !*args->name)
+        return lq_error_set(err, LQ_USAGE, "--name needs a name");
     return record_fd(cli, STDIN_FILENO, !args->quiet,
                      &(struct lq_record_opts){
                          .source_type = "capture",

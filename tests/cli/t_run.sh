@@ -285,6 +285,13 @@ lq: cannot open 'no-such-file': No such file or directory
 END
     run lq import .
     expect_rc 1
+    run lq import -n '' build.log
+    expect_rc 2
+    run lq capture -n '' <build.log
+    expect_rc 2
+    expect_stderr <<'END'
+lq: --name needs a name
+END
 }
 
 test_capture() {
