@@ -287,8 +287,9 @@ static enum lq_status watch_main(struct lq_cli *cli, const void *argp, struct lq
     }
     LQ_TRY(catch_signals(&session, err));
     LQ_TRY(lq_watch_open(&session.watch, cli->project.root, err));
-    lq_say("watching '%s' (%zu folders); Ctrl-C ends", cli->project.root,
-           lq_watch_folder_count(session.watch));
+    lq_say("watching '%s' (%zu folder%s); Ctrl-C ends", cli->project.root,
+           lq_watch_folder_count(session.watch),
+           lq_watch_folder_count(session.watch) == 1 ? "" : "s");
     return watch_loop(&session, err);
 }
 
