@@ -111,6 +111,9 @@ LQ_CHECK enum lq_status lq_cli_print_sql(struct lq_cli *cli, struct lq_query *qu
 LQ_CHECK enum lq_status lq_cli_read_limit(const char *text, enum lq_out_format format,
                                           int64_t table_rows, int64_t *limit, struct lq_error *err);
 
+/* As lq_query_find, but an event that its run does not have is LQ_NOT_FOUND. */
+LQ_CHECK enum lq_status lq_cli_find(struct lq_query *query, const char *text, struct lq_ref *ref,
+                                    struct lq_error *err);
 /* Find the event that `text` names; LQ_BAD_INPUT when it names a run. `command` for the message:
  * "lq event". */
 LQ_CHECK enum lq_status lq_cli_find_event(struct lq_query *query, const char *command,

@@ -61,9 +61,9 @@ static enum lq_status find_both(struct lq_query *query, const struct diff_args *
         LQ_TRY(lq_query_find(query, "~0", after, err));
         return find_other(query, after, true, before, err);
     }
-    LQ_TRY(lq_query_find(query, args->before, before, err));
+    LQ_TRY(lq_cli_find(query, args->before, before, err));
     if (args->after)
-        return lq_query_find(query, args->after, after, err);
+        return lq_cli_find(query, args->after, after, err);
     return find_other(query, before, false, after, err);
 }
 

@@ -94,7 +94,7 @@ static enum lq_status show_events(struct lq_cli *cli, const struct events_args *
     LQ_TRY(lq_cli_read_limit(args->limit, cli->format, TABLE_ROWS, &limit, err));
     LQ_TRY(lq_cli_open_query(cli, &query, &empty, err));
     if (args->ref)
-        LQ_TRY(lq_query_find(query, args->ref, &ref, err));
+        LQ_TRY(lq_cli_find(query, args->ref, &ref, err));
     lq_buf_addf(&sql, "SELECT %s FROM lq_events",
                 lq_out_is_table(cli->format) ? table : lq_cli_events_data);
     n_params = add_conditions(&sql, list, &ref, params);

@@ -22,6 +22,15 @@ static const struct lq_opt context_opts[] = {
     LQ_OPT_END,
 };
 
+enum lq_status lq_cli_find(struct lq_query *query, const char *text, struct lq_ref *ref,
+                           struct lq_error *err)
+{
+    LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
+
+    LQ_TRY(lq_query_find(query, text, ref, err));
+    return ref->event_id ? lq_cli_query_event(query, "event_id", ref, text, &rows, err) : LQ_OK;
+}
+
 enum lq_status lq_cli_find_event(struct lq_query *query, const char *command, const char *text,
                                  struct lq_ref *ref, struct lq_error *err)
 {

@@ -175,7 +175,7 @@ static enum lq_status filter_main(struct lq_cli *cli, const void *argp, struct l
     else
         LQ_TRY(lq_cli_open_query(cli, &query, &empty, err));
     if (filter.subject && !log)
-        LQ_TRY(lq_query_find(query, filter.subject, &ref, err));
+        LQ_TRY(lq_cli_find(query, filter.subject, &ref, err));
     LQ_GROW(filter.params, filter.n_params, filter.capacity);
     filter.params[filter.n_params++] = lq_value_text(ref.file);
     lq_buf_addf(

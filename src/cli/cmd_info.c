@@ -78,7 +78,7 @@ static enum lq_status info_main(struct lq_cli *cli, const void *argp, struct lq_
     if (!args->ref)
         return lq_error_set(err, LQ_USAGE, "lq info needs a run, such as 5 or build");
     LQ_TRY(lq_cli_open_query(cli, &query, &empty, err));
-    LQ_TRY(lq_query_find(query, args->ref, &ref, err));
+    LQ_TRY(lq_cli_find(query, args->ref, &ref, err));
     if (cli->format == LQ_OUT_TABLE)
         return print_run(cli, query, &ref, err);
     return lq_cli_print_query(

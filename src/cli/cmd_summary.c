@@ -44,7 +44,7 @@ static enum lq_status summary_main(struct lq_cli *cli, const void *argp, struct 
         return lq_error_set(err, LQ_USAGE, "-l goes without a run");
     LQ_TRY(lq_cli_open_query(cli, &query, &empty, err));
     if (args->ref)
-        LQ_TRY(lq_query_find(query, args->ref, &ref, err));
+        LQ_TRY(lq_cli_find(query, args->ref, &ref, err));
     param = lq_value_text(ref.file);
     /* For people the same rows under shorter names. */
     sql = lq_out_is_table(cli->format)

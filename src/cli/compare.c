@@ -41,7 +41,7 @@ enum lq_status lq_ci_find_run(struct lq_query *query, const char *text, struct l
 
     *run = (struct lq_ci_run){ 0 };
     if (text) {
-        LQ_TRY(lq_query_find(query, text, &ref, err));
+        LQ_TRY(lq_cli_find(query, text, &ref, err));
         LQ_TRY(
             fetch(query,
                   "SELECT " RUN_COLUMNS " FROM lq_runs r WHERE r.file = $1::VARCHAR AND "

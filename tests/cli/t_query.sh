@@ -134,6 +134,16 @@ END
         expect_rc 1
         expect_stdout </dev/null
     done
+    # Commands that show the run of an event do not make one up either.
+    for command in errors events 'annotate --github' info summary report 'ci check' diff 'diff 1' 'filter -c'; do
+        read -ra words <<<"$command"
+        run lq "${words[@]}" 1:99
+        expect_rc 1
+        expect_stdout </dev/null
+        expect_stderr <<'END'
+lq: no event '1:99'
+END
+    done
     run lq event 1
     expect_rc 1
     expect_stderr <<'END'
