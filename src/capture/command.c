@@ -37,8 +37,9 @@ struct command {
     pid_t pid;
     int pid_fd;
     bool leads_group;
-    struct lq_terminal *terminal; /* NULL: none */
-    int64_t deadline;             /* monotonic, of the next step against it; 0: none */
+    struct lq_terminal *terminal;    /* NULL: none */
+    int64_t deadline;                /* monotonic, of the next step against it; 0: none */
+    struct lq_held_processes others; /* that are to end with it, once the time is up */
 };
 
 /* What the command writes to, and what lq reads of it. */
@@ -251,6 +252,15 @@ static void pass_signals(const struct lq_signals *signals, const struct command 
     }
 }
 
+/* What the command started in process groups of their own, which its group's signals do not reach. */
+static void signal_strays(const struct command *command, int number)
+{
+    for (size_t i = 0; command->leads_group && i < command->others.count; i++) {
+        if (command->others.list[i].group != command->pid)
+            kill(command->others.list[i].pid, number);
+    }
+}
+
 static void enforce_deadline(struct command *command, struct lq_capture_result *result)
 {
     if (result->timed_out) {
@@ -259,8 +269,11 @@ static void enforce_deadline(struct command *command, struct lq_capture_result *
         return;
     }
     result->timed_out = true;
+    lq_processes_hold(&command->others, command->pid);
     signal_command(command, SIGTERM);
     signal_command(command, SIGCONT); /* a stopped process takes signals only when it goes on */
+    signal_strays(command, SIGTERM);
+    signal_strays(command, SIGCONT);
     command->deadline = lq_time_monotonic() + KILL_AFTER_MS * INT64_C(1000);
 }
 
@@ -411,6 +424,8 @@ static enum lq_status run(const struct lq_capture_opts *opts, struct lq_pump *pu
     for (size_t i = 0; i < plumbing.n_streams; i++)
         plumbing.streams[i].in = -1; /* the tee's now */
     attend(&command, signals, result);
+    lq_processes_end(&command.others, command.deadline);
+    lq_processes_release(&command.others);
     collect(&command, result); /* without a pidfd it is this that waits */
     end(result, began);
     if (status != LQ_OK)

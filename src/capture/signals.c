@@ -2,9 +2,12 @@
 /* Turn signals into readable notes, and signal a tree of processes. */
 #include "capture/signals.h"
 #include "base/alloc.h"
+#include "base/time.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/pidfd.h>
 #include <unistd.h>
 
 static const int caught[LQ_N_CAUGHT] = {
@@ -82,24 +85,27 @@ void lq_signals_release(struct lq_signals *signals)
 }
 
 struct process {
-    pid_t pid, parent;
+    pid_t pid, parent, group;
     bool wanted;
 };
 
-/* The parent of a process by /proc/PID/stat, "PID (name) state PPID …"; 0 when it is gone. */
-static pid_t parent_of(const char *pid)
+/* By /proc/PID/stat, "PID (name) state PPID PGRP …"; no parent when it is gone. */
+static void read_process(const char *pid, struct process *process)
 {
     LQ_CLEANUP(lq_free) char *path = lq_format("/proc/%s/stat", pid);
     LQ_CLEANUP(lq_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
     char text[512];
     const ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-    const char *name_end;
+    char *at;
 
     if (n <= 0)
-        return 0;
+        return;
     text[n] = '\0';
-    name_end = strrchr(text, ')'); /* the name itself may hold any character */
-    return name_end && strlen(name_end) > 4 ? (pid_t)strtol(name_end + 4, NULL, 10) : 0;
+    at = strrchr(text, ')'); /* the name itself may hold any character */
+    if (!at || strlen(at) <= 4)
+        return;
+    process->parent = (pid_t)strtol(at + 4, &at, 10);
+    process->group = (pid_t)strtol(at, NULL, 10);
 }
 
 static struct process *list_processes(size_t *count)
@@ -116,7 +122,8 @@ static struct process *list_processes(size_t *count)
         if (pid <= 0)
             continue;
         LQ_GROW(list, *count, capacity);
-        list[(*count)++] = (struct process){ pid, parent_of(entry->d_name), false };
+        list[*count] = (struct process){ .pid = pid };
+        read_process(entry->d_name, &list[(*count)++]);
     }
     if (proc)
         closedir(proc);
@@ -152,4 +159,46 @@ void lq_signal_tree(pid_t root, int number)
         if (list[i].wanted)
             kill(list[i].pid, number);
     }
+}
+
+void lq_processes_hold(struct lq_held_processes *held, pid_t root)
+{
+    size_t count;
+    LQ_CLEANUP(lq_free) struct process *list = list_processes(&count);
+
+    mark_descendants(list, count, root);
+    for (size_t i = 0; i < count; i++) {
+        const struct process *process = &list[i];
+        int fd;
+
+        if (process->pid == root || (!process->wanted && process->group != root))
+            continue;
+        fd = pidfd_open(process->pid, 0);
+        if (fd < 0)
+            continue;
+        LQ_GROW(held->list, held->count, held->capacity);
+        held->list[held->count++] = (struct lq_held_process){ process->pid, process->group, fd };
+    }
+}
+
+void lq_processes_end(const struct lq_held_processes *held, int64_t deadline)
+{
+    for (size_t i = 0; i < held->count; i++) {
+        struct pollfd ended = { .fd = held->list[i].fd, .events = POLLIN };
+        int64_t left;
+
+        do {
+            left = deadline - lq_time_monotonic();
+        } while (poll(&ended, 1, left > 0 ? (int)(left / 1000) : 0) < 0);
+        if (!ended.revents)
+            lq_signal_tree(held->list[i].pid, SIGKILL);
+    }
+}
+
+void lq_processes_release(struct lq_held_processes *held)
+{
+    for (size_t i = 0; i < held->count; i++)
+        close(held->list[i].fd);
+    lq_free(&held->list);
+    *held = (struct lq_held_processes){ 0 };
 }

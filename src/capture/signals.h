@@ -42,4 +42,20 @@ void lq_signals_release(struct lq_signals *signals);
 /* Send `number` to `root` and all its descendants (found in /proc; without /proc to `root`). */
 void lq_signal_tree(pid_t root, int number);
 
+/* Processes that are to end, held by descriptors: a number may be another's meanwhile. */
+struct lq_held_processes {
+    struct lq_held_process {
+        pid_t pid, group;
+        int fd;
+    } *list;
+    size_t count, capacity;
+};
+
+/* Hold all that descend from `root` now or are in its process group; not `root` itself. */
+void lq_processes_hold(struct lq_held_processes *held, pid_t root);
+/* Give those that still run until the monotonic time `deadline`, then SIGKILL them and what descends from
+ * them. */
+void lq_processes_end(const struct lq_held_processes *held, int64_t deadline);
+void lq_processes_release(struct lq_held_processes *held);
+
 #endif

@@ -251,6 +251,26 @@ test_long_timeout() {
     expect_in_stderr 'lq: run 1 sleep ok'
 }
 
+# What the command started is stopped with it: children that it does not wait for, that ignore SIGTERM, that
+# have a process group or a session of their own.
+test_timeout_stops_children() {
+    new_project
+    cat >children.sh <<'END'
+sh -c 'echo $$ >>pids; trap "" TERM; while :; do sleep 1; done' &
+bash -c 'set -m; sleep 600 & echo $! >>pids; wait' &
+setsid sh -c 'echo $$ >>pids; exec sleep 600' &
+while [ "$(wc -l <pids)" -lt 3 ]; do sleep 0.1; done
+sleep 600
+END
+    : >pids
+    run lq run -t 5 sh children.sh
+    expect_rc 124
+    expect test -s pids
+    while read -r pid; do
+        ! kill -0 "$pid" 2>/dev/null || [[ $(cut -d ' ' -f 3 "/proc/$pid/stat") == Z ]] || fail "$pid still runs"
+    done <pids
+}
+
 test_background_child_does_not_hang_it() {
     new_project
     run timeout 20 lq run sh -c 'sleep 30 & echo done'
