@@ -6,7 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/signalfd.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 struct serve_args {
@@ -112,13 +112,11 @@ static enum lq_status read_input(struct lq_mcp *mcp, struct reader *reader, stru
 }
 
 /* Answer until the input has ended and with it the last command, or a signal comes. */
-static enum lq_status serve(struct lq_mcp *mcp, struct reader *reader, int signals, int *number,
-                            struct lq_error *err)
+static enum lq_status serve(struct lq_mcp *mcp, struct reader *reader, struct lq_error *err)
 {
     for (;;) {
-        struct pollfd fds[LQ_MCP_JOBS + 2] = { { .fd = signals, .events = POLLIN } };
+        struct pollfd fds[LQ_MCP_JOBS + 2] = { { .fd = mcp->stop_fd, .events = POLLIN } };
         struct lq_mcp_job *jobs[LQ_MCP_JOBS + 2] = { NULL };
-        struct signalfd_siginfo info;
         nfds_t n = 1;
 
         for (size_t i = 0; i < LQ_MCP_JOBS; i++) {
@@ -133,15 +131,49 @@ static enum lq_status serve(struct lq_mcp *mcp, struct reader *reader, int signa
             fds[n++] = (struct pollfd){ .fd = reader->fd, .events = POLLIN };
         if (poll(fds, n, -1) < 0)
             continue;
-        if (fds[0].revents && read(signals, &info, sizeof info) == sizeof info) {
-            *number = (int)info.ssi_signo;
+        if (fds[0].revents)
             return LQ_OK;
-        }
         for (nfds_t i = 1; i < n; i++) {
             if (!fds[i].revents)
                 continue;
             LQ_TRY(jobs[i] ? lq_mcp_job_continue(mcp, jobs[i], err) : read_input(mcp, reader, err));
         }
+    }
+}
+
+/* ---- signals ---- */
+
+/* How often a question is interrupted that may have begun meanwhile. */
+#define INTERRUPT_EVERY_MS 50
+
+static sigset_t ending_signals(void)
+{
+    sigset_t signals;
+
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    return signals;
+}
+
+/* On a thread of its own, so that neither a long question nor a client that does not read puts it off. */
+static void *await_signal(void *ctx)
+{
+    const struct timespec pause = { .tv_nsec = INTERRUPT_EVERY_MS * INT64_C(1000000) };
+    const sigset_t signals = ending_signals();
+    struct lq_mcp *mcp = ctx;
+    const uint64_t one = 1;
+    int number = 0;
+
+    if (sigwait(&signals, &number) != 0)
+        return NULL;
+    mcp->stopped_by = number;
+    if (write(mcp->stop_fd, &one, sizeof one) < 0)
+        return NULL;
+    for (;;) {
+        lq_queries_interrupt(&mcp->queries);
+        nanosleep(&pause, NULL);
     }
 }
 
@@ -168,35 +200,35 @@ static enum lq_status serve_main(struct lq_cli *cli, const void *argp, struct lq
     LQ_CLEANUP(lq_free) const char **names = NULL;
     LQ_CLEANUP(lq_close) int out = -1;
     LQ_CLEANUP(lq_close) int in = -1;
-    LQ_CLEANUP(lq_close) int signals = -1;
+    LQ_CLEANUP(lq_close) int stop = eventfd(0, EFD_CLOEXEC);
     struct lq_mcp mcp = { .run_any = args->allow_run_any, .queries = LQ_QUERIES_INIT };
     struct reader reader = { .line.max = LQ_MCP_LINE_MAX_BYTES };
+    const sigset_t caught = ending_signals();
     enum lq_status status;
-    sigset_t caught;
-    int number = 0;
+    pthread_t watcher;
 
     LQ_TRY(lq_cli_read_limit(args->timeout ? args->timeout : "30", LQ_OUT_JSON, 0, &mcp.timeout_sec,
                              err));
     if (list)
         LQ_TRY(read_tools(list, &names, err));
     LQ_TRY(take_streams(&in, &out, err));
-    sigemptyset(&caught);
-    sigaddset(&caught, SIGTERM);
-    sigaddset(&caught, SIGINT);
-    sigaddset(&caught, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, &caught, NULL);
-    signals = signalfd(-1, &caught, SFD_CLOEXEC);
-    if (signals < 0)
-        return lq_error_errno(err, errno, "cannot watch for signals");
     mcp.allowed = names;
     mcp.out_fd = out;
+    mcp.stop_fd = stop;
     reader.fd = in;
+    pthread_sigmask(SIG_BLOCK, &caught, NULL);
+    if (stop < 0 || pthread_create(&watcher, NULL, await_signal, &mcp) != 0)
+        return lq_error_set(err, LQ_IO, "cannot watch for signals");
     lq_mcp_warm_up(&mcp);
-    status = serve(&mcp, &reader, signals, &number, err);
+    status = serve(&mcp, &reader, err);
     stop_jobs(&mcp);
     lq_mcp_await_warm_up(&mcp);
-    if (number)
-        cli->exit_code = 128 + number;
+    pthread_cancel(watcher);
+    pthread_join(watcher, NULL);
+    if (mcp.stopped_by) {
+        cli->exit_code = 128 + mcp.stopped_by;
+        status = LQ_OK;
+    }
     lq_cli_leave(cli, status, err);
     lq_queries_release(&mcp.queries);
     lq_buf_release(&reader.line);

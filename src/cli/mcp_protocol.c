@@ -2,6 +2,8 @@
 /* The methods of the protocol, and how an answer goes out. */
 #include "base/file.h"
 #include "cli/mcp.h"
+#include <limits.h>
+#include <poll.h>
 
 /* Until 2025-11-25 the client and the server agree on a version once, newest first here. */
 static const char *const handshake_versions[] = { "2025-11-25", "2025-06-18" };
@@ -99,9 +101,25 @@ static const struct method *find_method(const struct lq_mcp_message *message)
 
 /* ---- sending ---- */
 
+/* A client that does not read must not keep the server from being ended: as much as a pipe that is ready
+ * takes without waiting, time and again. */
 static enum lq_status send_line(struct lq_mcp *mcp, const struct lq_buf *line, struct lq_error *err)
 {
-    return lq_write_all(mcp->out_fd, lq_buf_text(line), line->len, "the answer", err);
+    for (size_t at = 0; at < line->len;) {
+        const size_t len = line->len - at < PIPE_BUF ? line->len - at : PIPE_BUF;
+        struct pollfd fds[] = {
+            { .fd = mcp->out_fd, .events = POLLOUT },
+            { .fd = mcp->stop_fd, .events = POLLIN },
+        };
+
+        if (poll(fds, LQ_COUNT(fds), -1) < 0)
+            continue;
+        if (!fds[0].revents)
+            return lq_error_set(err, LQ_CANCELLED, "the client does not read its answers");
+        LQ_TRY(lq_write_all(mcp->out_fd, lq_buf_text(line) + at, len, "the answer", err));
+        at += len;
+    }
+    return LQ_OK;
 }
 
 /* What every result of the modern revision says beside its own members. */

@@ -430,6 +430,46 @@ test_signal_ends_what_runs() {
     expect_in_stdout interrupted
 }
 
+# ends_with PID STATUS: the server ends so.
+ends_with() {
+    rc=0
+    wait "$1" || rc=$?
+    [[ $rc == "$2" ]] || fail "rc $rc, not $2"
+}
+
+test_signal_ends_a_question() {
+    new_project
+    mkfifo in
+    lq serve --timeout 0 <in >out 2>err &
+    exec 5>in
+    printf '{"jsonrpc":"2.0","id":7,"method":"ping"}\n' >&5
+    call 1 query '{"sql": "SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE a.range * b.range % 7 = 3"}' >&5
+    until [[ -s out ]]; do sleep 0.02; done
+    kill -TERM $!
+    ends_with $! 143
+    exec 5>&-
+}
+
+test_signal_ends_a_server_that_nobody_reads() {
+    new_project
+    mkfifo in out
+    lq serve <in >out 2>err &
+    exec 5>in 6<out
+    # More than a pipe holds; after that the server waits, and so does who asks.
+    for ((i = 0; i < 20; i++)); do printf '{"jsonrpc":"2.0","id":%d,"method":"tools/list"}\n' "$i"; done >&5
+    python3 - <<'END'
+import array, fcntl, termios, time
+size, before = array.array("i", [0]), -1
+while size[0] < 30000 or size[0] != before:
+    before = size[0]
+    time.sleep(0.3)
+    fcntl.ioctl(6, termios.FIONREAD, size)
+END
+    kill -TERM $!
+    ends_with $! 143
+    exec 5>&- 6<&-
+}
+
 test_without_a_project() {
     ask "$(call 1 errors '{}')"
     is 'it["result"]["isError"]' True
