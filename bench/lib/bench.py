@@ -108,8 +108,12 @@ class Table:
 
     @staticmethod
     def row(what, value, unit="", at_most=None, note=""):
+        """Integers are counts, and printed whole."""
+        def text(number):
+            return f"{number:,}" if isinstance(number, int) else f"{number:.3g}"
+
         demand = verdict = ""
         if at_most is not None:
-            demand = f"at most {at_most:.3g} {unit}".strip()
+            demand = f"at most {text(at_most)} {unit}".strip()
             verdict = "held" if value <= at_most else "**missed**"
-        print(f"| {what} | {value:.3g} {unit} {note}| {demand} | {verdict} |", flush=True)
+        print(f"| {what} | {text(value)} {unit} {note}| {demand} | {verdict} |", flush=True)

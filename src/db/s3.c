@@ -63,6 +63,27 @@ static enum lq_status read_keys(struct lq_db *db, struct lq_s3_config *config, s
     return LQ_OK;
 }
 
+static enum lq_status no_keys(const struct lq_s3_config *config, struct lq_error *err)
+{
+    if (config->profile)
+        return lq_error_set(err, LQ_DENIED,
+                            "no credentials for S3: none in the profile '%s' (AWS_PROFILE)",
+                            config->profile);
+    /* The extension takes a URL there for the name of a host, of which it asks nothing then. */
+    if (config->has_token_file && config->has_common_endpoint)
+        return lq_error_set(err, LQ_DENIED,
+                            "no credentials for S3: AWS_WEB_IDENTITY_TOKEN_FILE is not used where "
+                            "AWS_ENDPOINT_URL is set: AWS_ENDPOINT_URL_S3 is for the store alone");
+    if (config->has_token_file)
+        return lq_error_set(err, LQ_DENIED,
+                            "no credentials for S3: AWS gives none to the role in AWS_ROLE_ARN for "
+                            "the token in AWS_WEB_IDENTITY_TOKEN_FILE");
+    return lq_error_set(
+        err, LQ_DENIED,
+        "no credentials for S3: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or "
+        "AWS_PROFILE");
+}
+
 enum lq_status lq_db_find_keys(struct lq_s3_config *config, struct lq_error *err)
 {
     const struct lq_db_opts opts = { .unredacted_secrets = true };
@@ -81,13 +102,5 @@ enum lq_status lq_db_find_keys(struct lq_s3_config *config, struct lq_error *err
         LQ_TRY(read_keys(db, config, err));
     if (status == LQ_OK && config->key_id && config->secret)
         return LQ_OK;
-    if (config->profile)
-        return lq_error_set(err, LQ_DENIED,
-                            "no credentials for S3: none in the profile '%s' "
-                            "(AWS_PROFILE)",
-                            config->profile);
-    return lq_error_set(
-        err, LQ_DENIED,
-        "no credentials for S3: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or "
-        "AWS_PROFILE");
+    return no_keys(config, err);
 }

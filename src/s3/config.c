@@ -175,6 +175,8 @@ enum lq_status lq_s3_config_init(struct lq_s3_config *config, char *const *envir
     config->path_style = is_address(config->host) || !is_aws(config->host) ||
                          strpbrk(bucket, "._ABCDEFGHIJKLMNOPQRSTUVWXYZ");
     config->profile = lq_strdup(lq_s3_variable(environment, "AWS_PROFILE"));
+    config->has_token_file = lq_s3_variable(environment, "AWS_WEB_IDENTITY_TOKEN_FILE") != NULL;
+    config->has_common_endpoint = lq_s3_variable(environment, "AWS_ENDPOINT_URL") != NULL;
     config->ca_bundle = lq_strdup(lq_s3_variable(environment, "AWS_CA_BUNDLE"));
     if (config->ca_bundle && access(config->ca_bundle, R_OK) != 0)
         return lq_error_set(err, LQ_BAD_INPUT, "AWS_CA_BUNDLE is no file that can be read: '%s'",

@@ -31,7 +31,10 @@ struct lq_s3_config {
     char *key_id, *secret, *token; /* NULL: no keys in the environment */
     /* Where they come from, for messages; static. */
     const char *key_source, *secret_source, *token_source;
-    char *profile;   /* AWS_PROFILE; NULL */
+    char *profile; /* AWS_PROFILE; NULL */
+    /* Why the engine may find no keys, for messages: there is a token for which a role has some, and an
+     * endpoint is set for all services, the one that takes the token among them. */
+    bool has_token_file, has_common_endpoint;
     char *ca_bundle; /* a file; NULL: the system's */
 };
 

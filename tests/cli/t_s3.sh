@@ -446,7 +446,7 @@ END
     return 0
 }
 
-# Profiles of AWS's own files; web identity is found by the same chain.
+# Profiles of AWS's own files.
 test_profile() {
     start_s3
     new_project
@@ -478,18 +478,80 @@ test_no_secret_in_sight() {
     return 0
 }
 
-# Certificates are verified, and there is no switch to turn that off.
-test_tls() {
+# make_certificate HOST: tls/server.pem and server.key, by the authority tls/ca.pem.
+make_certificate() {
     need openssl
     mkdir tls
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout tls/ca.key \
         -out tls/ca.pem -days 2 -subj '/CN=test CA' 2>/dev/null
     openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout tls/server.key \
-        -out tls/server.csr -subj '/CN=localhost' 2>/dev/null
-    printf 'subjectAltName = DNS:localhost' >tls/san
+        -out tls/server.csr -subj "/CN=$1" 2>/dev/null
+    printf 'subjectAltName = DNS:%s' "$1" >tls/san
     openssl x509 -req -in tls/server.csr -CA tls/ca.pem -CAkey tls/ca.key -CAcreateserial -days 2 \
         -extfile tls/san -out tls/server.pem 2>/dev/null
     chmod 644 tls/*
+}
+
+# Where sts.us-east-1.amazonaws.com is this machine: DuckDB's extension asks for a role's keys there, by TLS and the
+# system's certificates, and neither a variable nor a proxy leads it elsewhere. So the test has its own network.
+with_own_token_service() {
+    printf '127.0.0.1 localhost\n192.0.2.1 sts.us-east-1.amazonaws.com\n' >hosts
+    mount --bind hosts /etc/hosts
+    mount --bind tls/ca.pem /etc/ssl/certs/ca-certificates.crt
+    # Up, and with an address besides 127.0.0.1, which alone is as good as none to the resolver.
+    python3 -c 'import fcntl, socket, struct
+with socket.socket() as s:
+    fcntl.ioctl(s, 0x8914, struct.pack("16sh14x", b"lo", 1))
+    fcntl.ioctl(s, 0x8916, struct.pack("16sHH4s8x", b"lo:1", socket.AF_INET, 0, bytes((192, 0, 2, 1))))'
+    in_background sts python3 "$LQ_TEST_ROOT/tests/cli/sts.py" tls/server.pem tls/server.key token "$AWS_ROLE_ARN"
+    wait_for_port 443 "$pid_sts"
+    start_s3
+    export AWS_ENDPOINT_URL_S3=$AWS_ENDPOINT_URL
+    unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
+    runs 2
+    run lq sync s3://bucket/lq
+    expect_rc 1
+    expect_in_stderr 'AWS_ENDPOINT_URL_S3 is for the store alone'
+    unset AWS_ENDPOINT_URL
+    run lq sync s3://bucket/lq
+    expect_rc 0
+    expect_in_stderr 'lq: synced 2 runs'
+    expect_requests 2 'PutObject 200 .*parquet'
+    run lq history -d s3://bucket/lq
+    expect_rc 0
+    AWS_ROLE_SESSION_NAME=with-token run lq sync --force s3://bucket/lq
+    expect_rc 1
+    expect_in_stderr "the session token of access key 'ROOTKEY' is not valid (from the profile or role in use)"
+    expect_not_in_stderr secretsession
+    printf 'of another' >other
+    AWS_WEB_IDENTITY_TOKEN_FILE=$PWD/other run lq sync --force s3://bucket/lq
+    expect_rc 1
+    expect_in_stderr 'gives none to the role in AWS_ROLE_ARN for the token in AWS_WEB_IDENTITY_TOKEN_FILE'
+    expect_not_in_stderr 'of another'
+    run sort -u "$state/sts.log"
+    expect_stdout <<'END'
+200
+400
+END
+    exit "$failed"
+}
+
+test_web_identity() {
+    local user=()
+    make_certificate sts.us-east-1.amazonaws.com
+    new_project
+    printf 'a token' >token
+    export AWS_WEB_IDENTITY_TOKEN_FILE=$PWD/token AWS_ROLE_ARN=arn:aws:iam::123456789012:role/lq-writer
+    export AWS_EC2_METADATA_DISABLED=true state failed rc ran
+    [[ $(id -u) == 0 ]] || user=(--map-root-user)
+    # shellcheck disable=SC2046 # names of functions
+    export -f $(compgen -A function)
+    unshare "${user[@]}" --mount --net "$BASH" -euc with_own_token_service || failed=1
+}
+
+# Certificates are verified, and there is no switch to turn that off.
+test_tls() {
+    make_certificate localhost
     start_s3 --cert "$PWD/tls/server.pem" --key "$PWD/tls/server.key"
     new_project
     runs 1
