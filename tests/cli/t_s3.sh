@@ -538,6 +538,7 @@ END
 
 test_web_identity() {
     local user=()
+    need versitygw
     make_certificate sts.us-east-1.amazonaws.com
     new_project
     printf 'a token' >token
