@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Turn formats/ into the C tables of src/parse/format.h and a vectorscan database: gen-formats OUTPUT.c FORMAT.json... */
+/*
+ * Turn formats/ into the C tables of src/parse/format.h and a vectorscan database:
+ * gen-formats OUTPUT.c FORMAT.json... With --heads in place of OUTPUT.c it prints what that database searches.
+ */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "emit.h"
 #include <hs/hs.h>
@@ -458,15 +461,32 @@ static void put_infos(void)
         out);
 }
 
+/* For tests/check/t_heads.py. */
+static void print_heads(void)
+{
+    for (int i = 0; i < n_rules; i++) {
+        if (!rules[i].first)
+            continue;
+        printf("%s\t%s\n", text_of(matchers[rules[i].matcher].json, "owner", ""),
+               head_of(rules[i].json));
+    }
+}
+
 int main(int argc, char **argv)
 {
-    if (argc < 3 || !(out = fopen(argv[1], "w")))
+    const bool heads = argc > 2 && strcmp(argv[1], "--heads") == 0;
+
+    if (argc < 3 || !(out = fopen(heads ? "/dev/null" : argv[1], "w")))
         die(argc < 2 ? "usage" : argv[1], "cannot write the tables");
     kept = json_array();
     for (int i = 2; i < argc; i++)
         read_file(argv[i]);
     qsort(matchers, (size_t)n_matchers, sizeof matchers[0], by_priority);
     list_rules();
+    if (heads) {
+        print_heads();
+        return 0;
+    }
     fputs("/* Made by tools/gen-formats.c from formats/. */\n#include \"parse/engine.h\"\n\n", out);
     put_matchers();
     put_rules();
