@@ -44,7 +44,7 @@ void lq_sync_print_files(FILE *out, const struct lq_sync_plan *plan)
                    : file->is_link && file->outcome == LQ_SYNC_COPIED
                        ? "linked"
                        : outcome_names[file->outcome],
-                   file->remote_path, file->error);
+                   file->remote_path ? file->remote_path : file->path, file->error);
     }
     for (size_t i = 0; i < lq_sync_plan_extra_count(plan); i++)
         print_line(out, "extra", lq_sync_plan_extra(plan, i)->remote_path, NULL);

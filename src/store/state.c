@@ -33,7 +33,8 @@ struct lq_state {
  * bad_file     files below logs/ that are no runs, as found at that size and time
  * destination  where runs were synced to: `place` identifies it (a real path); `file_system` tells
  *              whether the same one is still mounted there; `naming`: how names are taken there;
- *              `mode` of the last sync that finished, 16 more when a later one did not; `last_error`: why the last one did not
+ *              `mode` of the last sync that finished, 16 more when a later one did not, and 32 when that
+ *              did not come to its end; `last_error`: why the last one did not
  * synced       a file (path below logs/) that is at a destination, under the name `remote_path`;
  *              `raw_bytes`: size of its raw log there, NULL when that is not there
  * failed       a file that could not be brought to a destination, and why

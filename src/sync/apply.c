@@ -309,11 +309,14 @@ static enum lq_status run_batch(struct batch *batch, struct lq_error *err)
         kind->begin(batch->remote, batch->n_steps);
     run_phase(batch, lq_time_monotonic() + BATCH_US, stage);
     status = kind->settle ? kind->settle(batch->remote, &problem) : LQ_OK;
-    if (status != LQ_OK)
+    if (status != LQ_OK) {
+        batch->plan->unflushed = true;
         fail_all(batch, LQ_SYNC_PENDING, status, &problem);
+    }
     run_phase(batch, INT64_MAX, publish);
     status = kind->flush ? kind->flush(batch->remote, &problem) : LQ_OK;
     if (status != LQ_OK) {
+        batch->plan->unflushed = true;
         fail_all(batch, LQ_SYNC_COPIED, status, &problem);
         fail_all(batch, LQ_SYNC_PRESENT, status, &problem);
     }
@@ -397,25 +400,48 @@ static bool is_complete(const struct lq_sync_plan *plan)
     return true;
 }
 
+/* A folder that a sync did not come to its end in. */
+static bool is_in_doubt(const struct lq_sync_plan *plan)
+{
+    return !*plan->kind->scheme && (plan->doubtful || plan->unfinished);
+}
+
+/* Of a file to bring; NULL: there is none. */
+static const char *first_folder(const struct lq_sync_plan *plan)
+{
+    for (size_t i = 0; i < plan->n_steps; i++)
+        if (!plan->steps[i].unread)
+            return plan->steps[i].put.folder;
+    return NULL;
+}
+
 static enum lq_status apply(struct lq_sync_plan *plan, struct lq_error *err)
 {
     LQ_CLEANUP(lq_remote_close) struct lq_remote *remote = NULL;
+    const bool was_unfinished = plan->unfinished;
 
     LQ_TRY(plan->kind->open(&remote, &plan->place, &plan->opts, err));
     /* Again, since what is mounted may have changed since the plan was made. */
     LQ_TRY(lq_sync_check_place(plan, err));
-    if (plan->kind->prepare && plan->n_steps > 0)
-        LQ_TRY(plan->kind->prepare(remote, plan->steps[0].put.folder, err));
+    if (plan->kind->prepare && first_folder(plan))
+        LQ_TRY(plan->kind->prepare(remote, first_folder(plan), err));
     LQ_TRY(lq_track_save(plan, err));
     if (plan->opts.force || plan->opts.verify)
         LQ_TRY(lq_track_forget_missing(plan, err));
-    if (!*plan->kind->scheme && plan->remembered_mode != (int)plan->opts.mode)
+    if (is_in_doubt(plan) ||
+        (!*plan->kind->scheme && plan->remembered_mode != (int)plan->opts.mode))
         LQ_TRY(sweep_conversions(plan, remote, err));
-    if (plan->opts.mode == LQ_SYNC_MODE_SYMLINK)
+    if (plan->opts.mode == LQ_SYNC_MODE_SYMLINK || plan->links.count > 0)
         LQ_TRY(lq_track_doubt(plan, err));
+    plan->unfinished = true;
+    plan->unflushed = false;
     LQ_TRY(lq_convert_begin(plan, remote, err));
     LQ_TRY(run_batches(plan, remote, err));
     LQ_TRY(lq_convert_end(plan, remote, is_complete(plan), err));
+    /* Folders that the one before made may not be on disk, and are not made again. */
+    if (was_unfinished && plan->kind->flush_all)
+        LQ_TRY(plan->kind->flush_all(remote, err));
+    plan->unfinished = plan->unflushed;
     return sweep(plan, remote, err);
 }
 
@@ -480,11 +506,11 @@ enum lq_status lq_sync_apply(struct lq_sync_plan *plan, struct lq_sync_counts *c
     enum lq_status status = LQ_OK;
 
     for (size_t i = 0; i < plan->n_steps; i++)
-        if (plan->steps[i].file.outcome == LQ_SYNC_FAILED ||
+        if ((plan->steps[i].file.outcome == LQ_SYNC_FAILED && !plan->steps[i].unread) ||
             plan->steps[i].file.outcome == LQ_SYNC_GONE)
             plan->steps[i].file.outcome = LQ_SYNC_PENDING;
     if (plan->n_steps > 0 || plan->links.count > 0 || !plan->destination_id ||
-        plan->remembered_mode != (int)plan->opts.mode)
+        plan->remembered_mode != (int)plan->opts.mode || is_in_doubt(plan))
         status = apply(plan, &problem);
     else if (plan->n_bad > 0)
         status = lq_track_record(plan, NULL, 0, &problem);

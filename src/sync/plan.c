@@ -52,6 +52,22 @@ void lq_step_release(struct lq_step *step)
     *step = (struct lq_step){ 0 };
 }
 
+static void release_steps(struct lq_step *steps, size_t *n_steps)
+{
+    for (size_t i = 0; i < *n_steps; i++)
+        lq_step_release(&steps[i]);
+    *n_steps = 0;
+}
+
+static void release_bad_files(struct lq_sync_plan *plan)
+{
+    for (size_t i = 0; i < plan->n_bad; i++) {
+        free(plan->bad[i].path);
+        free(plan->bad[i].reason);
+    }
+    plan->n_bad = 0;
+}
+
 /* Where the run belongs, from its own columns; the local folders are its date and source. */
 static char *place_of(const struct lq_step *step)
 {
@@ -116,8 +132,7 @@ static void planner_release(struct planner *planner)
     lq_cursor_release(&planner->synced);
     lq_cursor_release(&planner->files);
     lq_db_close(&planner->db);
-    for (size_t i = 0; i < planner->n_raws; i++)
-        lq_step_release(&planner->raws[i]);
+    release_steps(planner->raws, &planner->n_raws);
     free(planner->raws);
 }
 
@@ -128,8 +143,14 @@ static void add_bad(struct lq_sync_plan *plan, struct lq_bad_file bad)
     plan->bad[plan->n_bad++] = bad;
 }
 
+static void add_step(struct lq_sync_plan *plan, struct lq_step step)
+{
+    LQ_GROW(plan->steps, plan->n_steps, plan->steps_capacity);
+    plan->steps[plan->n_steps++] = step;
+}
+
 /* Find out what a file is that state.db does not know. A bad one goes to the plan's list of those,
- * and `*usable` is false. */
+ * one that cannot be read is a failed step, and `*usable` is false. */
 static enum lq_status examine(struct planner *planner, struct lq_step *step, bool *usable,
                               struct lq_error *err)
 {
@@ -157,9 +178,16 @@ static enum lq_status examine(struct planner *planner, struct lq_step *step, boo
     free(bad.path);
     if (status == LQ_NOT_FOUND && *usable == false && fd < 0)
         return LQ_OK; /* pruned since it was listed */
-    if (status != LQ_OK && err && reason.status)
-        *err = reason;
-    return status;
+    if (status == LQ_OK || !reason.status)
+        return status;
+    planner->plan->scans[planner->leaf].dirty = true;
+    step->unread = true;
+    step->file.path = step->path;
+    step->file.size_bytes = step->put.size_bytes;
+    lq_step_fail(step, status, &reason);
+    add_step(planner->plan, *step);
+    *step = (struct lq_step){ 0 };
+    return LQ_OK;
 }
 
 /* ---- steps ---- */
@@ -210,12 +238,6 @@ static void mark_ours(const struct planner *planner, const char *remote_path)
 static bool is_suspect(const struct lq_sync_plan *plan)
 {
     return plan->opts.deep || lq_sync_converts(plan);
-}
-
-static void add_step(struct lq_sync_plan *plan, struct lq_step step)
-{
-    LQ_GROW(plan->steps, plan->n_steps, plan->steps_capacity);
-    plan->steps[plan->n_steps++] = step;
 }
 
 static enum lq_status already_there(struct lq_sync_plan *plan)
@@ -418,20 +440,56 @@ static enum lq_status list_folders(const struct lq_sync_plan *plan, bool raw,
 }
 
 /* Those that are links are to become folders. Raw logs that are seen through one stay to be seen. */
-static enum lq_status find_links(struct planner *planner, struct lq_error *err)
+static void look_for_links(struct planner *planner, struct lq_names *folders)
 {
     struct lq_sync_plan *plan = planner->plan;
+
+    for (size_t i = 0; i < folders->count; i++) {
+        if (lq_convert_look(plan, planner->remote, folders->items[i]) != LQ_AT_OUR_LINK)
+            continue;
+        plan->opts.include_raw = plan->opts.include_raw || strstr(folders->items[i], "/_raw/");
+        LQ_GROW(plan->links.items, plan->links.count, plan->links.capacity);
+        plan->links.items[plan->links.count++] = LQ_TAKE(folders->items[i]);
+    }
+}
+
+static enum lq_status find_links(struct planner *planner, struct lq_error *err)
+{
     LQ_CLEANUP(lq_names_release) struct lq_names folders = { 0 };
 
-    LQ_TRY(list_folders(plan, true, &folders, err));
-    for (size_t i = 0; i < folders.count; i++) {
-        if (lq_convert_look(plan, planner->remote, folders.items[i]) != LQ_AT_OUR_LINK)
-            continue;
-        plan->opts.include_raw = plan->opts.include_raw || strstr(folders.items[i], "/_raw/");
-        LQ_GROW(plan->links.items, plan->links.count, plan->links.capacity);
-        plan->links.items[plan->links.count++] = LQ_TAKE(folders.items[i]);
-    }
+    LQ_TRY(list_folders(planner->plan, true, &folders, err));
+    look_for_links(planner, &folders);
     return LQ_OK;
+}
+
+static void add_folder(struct lq_names *folders, char *folder)
+{
+    LQ_GROW(folders->items, folders->count, folders->capacity);
+    folders->items[folders->count++] = folder;
+}
+
+/* Those of runs that state.db does not know are found when the runs have been read. */
+static void find_links_of_steps(struct planner *planner)
+{
+    const struct lq_sync_plan *plan = planner->plan;
+    LQ_CLEANUP(lq_names_release) struct lq_names folders = { 0 };
+
+    for (size_t i = 0; i < plan->n_steps; i++) {
+        const struct lq_step *step = &plan->steps[i];
+        LQ_CLEANUP(lq_free) char *folder = NULL;
+        bool again = false;
+
+        if (step->in_state || step->unread)
+            continue;
+        folder = lq_track_folder(step->namespace_, step->project, step->hostname);
+        for (size_t j = 0; j < folders.count && !again; j += 2)
+            again = strcmp(folders.items[j], folder) == 0;
+        if (again)
+            continue;
+        add_folder(&folders, LQ_TAKE(folder));
+        add_folder(&folders, lq_sync_raw_path(folders.items[folders.count - 1]));
+    }
+    look_for_links(planner, &folders);
 }
 
 /* A step for a folder that is no link yet. What is in its way is told in a dry run, too. */
@@ -520,6 +578,35 @@ static enum lq_status plan_links(struct planner *planner, struct lq_error *err)
     return LQ_OK;
 }
 
+static void look_at_all(struct lq_sync_plan *plan)
+{
+    plan->look_at_all = true;
+    for (size_t i = 0; i < plan->leaves.count; i++)
+        plan->scans[i].listed = true;
+}
+
+static enum lq_status plan_leaves(struct planner *planner, struct lq_error *err)
+{
+    const struct lq_sync_plan *plan = planner->plan;
+
+    for (planner->leaf = 0; planner->leaf < plan->leaves.count; planner->leaf++)
+        if (plan->scans[planner->leaf].listed)
+            LQ_TRY(plan_leaf(planner, err));
+    return LQ_OK;
+}
+
+static enum lq_status plan_again(struct planner *planner, struct lq_error *err)
+{
+    struct lq_sync_plan *plan = planner->plan;
+
+    release_steps(planner->raws, &planner->n_raws);
+    release_steps(plan->steps, &plan->n_steps);
+    release_bad_files(plan);
+    plan->n_verified = 0;
+    look_at_all(plan);
+    return plan_leaves(planner, err);
+}
+
 static enum lq_status add_steps(struct lq_sync_plan *plan, struct lq_error *err)
 {
     LQ_CLEANUP(planner_release) struct planner planner = { .plan = plan };
@@ -533,16 +620,16 @@ static enum lq_status add_steps(struct lq_sync_plan *plan, struct lq_error *err)
         LQ_TRY(find_links(&planner, err));
     /* Runs that were seen through a link were not brought, whatever has become of it. */
     if (plan->remembered_mode == LQ_SYNC_MODE_SYMLINK || plan->links.count > 0 ||
-        plan->opts.force || plan->opts.verify || is_suspect(plan)) {
-        if (plan->opts.force || plan->opts.verify)
-            LQ_TRY(lq_there_list(&planner.there, plan, planner.remote, err));
-        plan->look_at_all = true;
-        for (size_t i = 0; i < plan->leaves.count; i++)
-            plan->scans[i].listed = true;
+        plan->opts.force || plan->opts.verify || is_suspect(plan))
+        look_at_all(plan);
+    if (plan->opts.force || plan->opts.verify)
+        LQ_TRY(lq_there_list(&planner.there, plan, planner.remote, err));
+    LQ_TRY(plan_leaves(&planner, err));
+    if (planner.remote && may_hold_links(plan) && plan->links.count == 0) {
+        find_links_of_steps(&planner);
+        if (plan->links.count > 0)
+            LQ_TRY(plan_again(&planner, err));
     }
-    for (planner.leaf = 0; planner.leaf < plan->leaves.count; planner.leaf++)
-        if (plan->scans[planner.leaf].listed)
-            LQ_TRY(plan_leaf(&planner, err));
     append_raws(&planner);
     add_extras(&planner);
     return planner.remote && is_suspect(plan) ? lq_sync_inspect(plan, planner.remote, err) : LQ_OK;
@@ -679,12 +766,8 @@ void lq_sync_plan_free(struct lq_sync_plan **out)
 
     if (!plan)
         return;
-    for (size_t i = 0; i < plan->n_steps; i++)
-        lq_step_release(&plan->steps[i]);
-    for (size_t i = 0; i < plan->n_bad; i++) {
-        free(plan->bad[i].path);
-        free(plan->bad[i].reason);
-    }
+    release_steps(plan->steps, &plan->n_steps);
+    release_bad_files(plan);
     free(plan->steps);
     free(plan->bad);
     for (size_t i = 0; i < plan->n_extras; i++)

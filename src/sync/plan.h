@@ -28,6 +28,7 @@ struct lq_step {
     size_t run;  /* of a raw log: the step of its run; LQ_SYNC_NO_RUN: that is there already */
     size_t leaf; /* the folder that it comes from */
     bool suspect; /* lq_sync_inspect() has yet to look whether anything is wrong with it */
+    bool unread;  /* whose it is could not be found out: it has failed, and has no remote path */
     struct lq_put put;
 };
 
@@ -62,6 +63,8 @@ struct lq_sync_plan {
     char *remembered;       /* its file system then; NULL: never synced to */
     int remembered_mode;    /* enum lq_sync_mode of the last sync that finished; -1: none did */
     bool doubtful;          /* a sync was at work on the mode since, and did not finish */
+    bool unfinished;        /* a sync did not come to its end, so what it made may not be on disk */
+    bool unflushed;         /* nor did all that this one made get there */
     bool had_failures;      /* state.db knows of files that failed */
     int64_t swept_at;
     int logs_fd, raw_fd; /* -1: nothing yet */

@@ -103,6 +103,8 @@ struct lq_remote_kind {
     enum lq_status (*publish)(struct lq_remote *remote, struct lq_put *put, struct lq_error *err);
     void (*unstage)(struct lq_remote *remote, struct lq_put *put); /* NULL without publish */
     enum lq_status (*flush)(struct lq_remote *remote, struct lq_error *err); /* may be NULL */
+    /* All that is there is durable, whoever made it. May be NULL: it always is. */
+    enum lq_status (*flush_all)(struct lq_remote *remote, struct lq_error *err);
 
     /*
      * List all files below `folder` ("namespace=N/project=P/hostname=H": whole parts; "": all) with

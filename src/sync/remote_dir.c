@@ -273,8 +273,14 @@ static int open_or_make(struct dir_remote *dir, int parent, const char *name, bo
     if (!*made && errno != EEXIST)
         return -1;
     dir->made_folder = true;
-    if (!dir->bulk && sync_folder(parent) != 0)
+    if (*made && !dir->bulk && sync_folder(parent) != 0) {
+        const int reason = errno;
+
+        /* Who finds it does not sync it again. */
+        LQ_RETRY(unlinkat(parent, name, AT_REMOVEDIR));
+        errno = reason;
         return -1;
+    }
     return LQ_RETRY(openat(parent, name, FOLDER_FLAGS));
 }
 
@@ -554,6 +560,15 @@ static enum lq_status flush(struct lq_remote *remote, struct lq_error *err)
     return status;
 }
 
+static enum lq_status flush_all(struct lq_remote *remote, struct lq_error *err)
+{
+    const struct dir_remote *dir = (struct dir_remote *)remote;
+
+    if (LQ_RETRY(syncfs(dir->root_fd)) != 0)
+        return lq_error_errno(err, errno, "cannot write '%s' to disk", dir->root);
+    return LQ_OK;
+}
+
 /* ---- what is there ---- */
 
 /* Open the folder `path` below the root without making anything. -1 and errno. */
@@ -783,6 +798,7 @@ const struct lq_remote_kind lq_remote_dir = {
     .publish = publish,
     .unstage = unstage,
     .flush = flush,
+    .flush_all = flush_all,
     .list = list,
     .same = same,
     .fetch = fetch,

@@ -66,6 +66,9 @@ static enum lq_status change(struct lq_state *state, const char *sql, const stru
 /* Added to destination.mode. */
 #define DOUBTFUL 16
 #define DOUBTFUL_SQL "16"
+#define UNFINISHED 32
+#define UNFINISHED_SQL "32"
+#define MODE_MASK 15
 
 enum lq_status lq_track_find(struct lq_sync_plan *plan, struct lq_error *err)
 {
@@ -87,8 +90,10 @@ enum lq_status lq_track_find(struct lq_sync_plan *plan, struct lq_error *err)
     plan->remembered = column(statement, 1);
     plan->place.naming = (enum lq_naming)sqlite3_column_int(statement, 2);
     if (sqlite3_column_type(statement, 3) != SQLITE_NULL)
-        plan->remembered_mode = sqlite3_column_int(statement, 3) & ~DOUBTFUL;
+        plan->remembered_mode = sqlite3_column_int(statement, 3) & MODE_MASK;
     plan->doubtful = (sqlite3_column_int(statement, 3) & DOUBTFUL) != 0;
+    plan->unfinished =
+        plan->remembered_mode < 0 || (sqlite3_column_int(statement, 3) & UNFINISHED) != 0;
     plan->swept_at = sqlite3_column_int64(statement, 4);
     plan->had_failures = sqlite3_column_int(statement, 5) != 0;
     return LQ_OK;
@@ -109,7 +114,8 @@ enum lq_status lq_track_save(struct lq_sync_plan *plan, struct lq_error *err)
                    "INSERT INTO destination (place, url, file_system, naming, swept_at)"
                    " VALUES (?, ?, ?, ?, ?)"
                    " ON CONFLICT (place) DO UPDATE SET url = excluded.url,"
-                   " file_system = excluded.file_system, naming = excluded.naming RETURNING id",
+                   " file_system = excluded.file_system, naming = excluded.naming,"
+                   " mode = mode | " UNFINISHED_SQL " RETURNING id",
                    &statement, err));
     LQ_TRY(step(state, statement, values, LQ_COUNT(values), &found, err));
     if (!plan->destination_id)
@@ -136,14 +142,18 @@ static enum lq_status forget_failures(struct lq_sync_plan *plan, struct lq_error
 
 enum lq_status lq_track_result(struct lq_sync_plan *plan, const char *problem, struct lq_error *err)
 {
+    const int unfinished = plan->unfinished ? UNFINISHED : 0;
     const struct bound done[] = { { .number = plan->opts.now },
-                                  { .number = plan->opts.mode },
+                                  { .number = (int)plan->opts.mode | unfinished },
                                   { .number = plan->destination_id } };
-    const struct bound failed[] = { { .text = problem }, { .number = plan->destination_id } };
+    const struct bound failed[] = { { .text = problem },
+                                    { .number = unfinished },
+                                    { .number = plan->destination_id } };
 
     if (problem)
         return change(plan->store->state,
-                      "UPDATE destination SET last_error = ?, mode = mode | " DOUBTFUL_SQL
+                      "UPDATE destination SET last_error = ?,"
+                      " mode = (mode & ~" UNFINISHED_SQL ") | " DOUBTFUL_SQL " | ?"
                       " WHERE id = ?",
                       failed, LQ_COUNT(failed), err);
     plan->remembered_mode = (int)plan->opts.mode;

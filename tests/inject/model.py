@@ -4,8 +4,8 @@
 
     model.py [--seed N] [--schedules N]     N schedules from seed N on; one seed is one schedule
 
-Two clones with one host name record runs under the same names, sync them to one store in every mode,
-are killed in it, prune, lose state.db, take back a backup. What is asked through the store at the end is
+Two clones with one host name record runs under the same names, sync them to one store in every mode and
+from each to each, are killed in it, prune, lose state.db, take back a backup. What is asked through the store at the end is
 every run that was ever there, once, and nothing else.
 """
 import argparse
@@ -24,7 +24,7 @@ N_STEPS = 14
 RUNS_PER_CLONE = 12
 DAYS = ("2026-01-01", "2026-01-02")
 CLONES = ("red", "blue")
-MODES = ("auto", "copy")
+MODES = ("auto", "copy", "symlink")
 CALLS = "open,write,fsync,rename,link,unlink,close,copy,mkdir,truncate"
 ERRORS = ("ENOSPC", "EIO", "EDQUOT", "EACCES", "EXDEV", "EINTR", "SHORT")
 RUN_QUERY = ("SELECT run_uid, count(*) AS runs, sum(error_count)::BIGINT AS errors, (SELECT count(*)"
@@ -119,6 +119,8 @@ class Schedule:
         os.link(run.file, target)
         clone.local[path] = run
         self.recorded[run.uid] = run
+        if self.link_owner() is clone:  # seen at once
+            self.may.add(run.uid)
         known = self.random.random() < 0.9 and self.add_row(clone, (path, *run.row))
         self.log.append(f"{clone.name} records {path} {run.uid}{'' if known else ', unknown'}")
 
@@ -144,19 +146,43 @@ class Schedule:
             db.close()
         return True
 
-    def sync(self, clone, fault=None):
-        mode = self.random.choice(MODES)
+    def sync(self, clone, fault=None, mode=None):
+        mode = mode or self.random.choice(MODES)
         words = ["sync", "--mode", mode]
         if self.random.random() < 0.3:
             words += self.random.choice((["--verify"], ["--verify", "--deep"], ["--force"]))
         local = {run.uid for run in clone.local.values()}
+        refusal = self.must_refuse(clone, mode)
         self.may |= local
         done = self.lq(clone, *words, fault=fault)
+        if done.status == 0 and refusal and local:
+            self.problems.append(f"{refusal}, and exit status 0: {done}")
         if done.status == 0:
-            self.must |= local
             clone.mode = mode
-        elif fault is None or not done.hit:
+            if mode != "symlink":
+                self.must |= local
+        elif not refusal and (fault is None or not done.hit):
             self.problems.append(f"sync failed: {done}")
+
+    def link_owner(self):
+        """The clone whose runs are seen through a link; None: there is no link."""
+        link = self.store / lab.IDENTITY
+        return next((clone for clone in self.clones if link.is_symlink() and
+                     os.readlink(link) == str(clone.project / ".lq/logs")), None)
+
+    def must_refuse(self, clone, mode):
+        """Why the clone cannot have that mode here; "" if it can."""
+        folder = self.store / lab.IDENTITY
+        if folder.is_symlink():
+            return "" if self.link_owner() is clone else "the link is another's"
+        if mode != "symlink":
+            return ""
+        own = {run.row[1] for run in clone.local.values()}
+        for top, _, names in os.walk(folder):
+            for name in names:
+                if name.startswith(".") or lab.sha256(os.path.join(top, name)) not in own:
+                    return f"{top}/{name} is not the clone's"
+        return ""
 
     def sync_disturbed(self, clone):
         error = self.random.choice(("KILL", "KILLED", "KILL", "KILLED", *ERRORS))
@@ -169,7 +195,7 @@ class Schedule:
         links = {os.stat(run.file).st_ino for run in self.recorded.values()}
         there = [path for path in self.remembered(clone) if (self.store / path).exists()
                  and lab.sha256(self.store / path) in local]
-        if not there:
+        if not there or self.link_owner():
             return
         path = self.store / self.random.choice(there)
         if self.random.random() < 0.5 or path.stat().st_ino in links:
@@ -196,6 +222,8 @@ class Schedule:
         for path in set(clone.local) - left:
             if clone.local[path].uid not in self.may:
                 self.problems.append(f"pruned before it was synced: {path}")
+            if self.link_owner() is clone:
+                self.must.discard(clone.local[path].uid)
             del clone.local[path]
 
     def lose_state(self, clone):
@@ -214,6 +242,8 @@ class Schedule:
         """Runs recorded since are gone; the next ones get their numbers again."""
         if not clone.backup:
             return
+        if self.link_owner() is clone:
+            self.must -= {run.uid for run in clone.local.values()}
         shutil.rmtree(clone.project / ".lq")
         shutil.copytree(self.folder / f"{clone.name}.backup", clone.project / ".lq")
         clone.local, clone.next_id = dict(clone.backup[0]), clone.backup[1]
@@ -244,8 +274,12 @@ class Schedule:
         for _ in range(N_STEPS):
             step = self.random.choices(steps, weights)[0]
             step(self, self.random.choice(self.clones))
-        for clone in self.clones:
-            self.sync(clone)
+        # What is seen through a link becomes what is there.
+        owner = self.link_owner()
+        if owner and not owner.local:
+            (self.store / lab.IDENTITY).unlink()
+        for clone in sorted(self.clones, key=lambda clone: clone is not owner):
+            self.sync(clone, mode=self.random.choice(("auto", "copy")))
         self.check_files()
         self.check_answer()
         return self.problems

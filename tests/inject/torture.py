@@ -27,11 +27,12 @@ HARMLESS = {("copy_file_range", "EXDEV")}
 
 class Scenario:
     """A sync to disturb: `prepare` makes what is there before, `words` are lq's. Without --all only
-    each `stride`-th call is tried."""
+    each `stride`-th call is tried. `back`: words of the sync after it, when it is another one."""
 
-    def __init__(self, name, n_files, words=(), prepare=None, stride=1):
+    def __init__(self, name, n_files, words=(), prepare=None, stride=1, back=None):
         self.name, self.n_files, self.words = name, n_files, words
         self.prepare, self.stride = prepare, stride
+        self.back = back or words  # of the sync after it
 
 
 def name_taken(case):
@@ -75,6 +76,8 @@ SCENARIOS = (
     Scenario("link_to_copy", 3, ("--mode", "copy"), linked, stride=3),
     Scenario("copy_to_symlink", 3, ("--mode", "symlink"), copied, stride=3),
     Scenario("symlink_to_copy", 3, ("--mode", "copy"), symlinked, stride=3),
+    Scenario("not_to_symlink", 3, ("--mode", "symlink"), copied, 3, ("--mode", "copy")),
+    Scenario("not_to_copy", 3, ("--mode", "copy"), symlinked, 3, ("--mode", "symlink")),
     Scenario("repair", 3, ("--mode", "copy", "--verify", "--deep"), damaged, stride=3),
 )
 
@@ -99,7 +102,8 @@ class Case:
     def sync(self, fault=None):
         if fault:  # not what libraries do elsewhere
             fault.path = self.project.parent
-        return lab.lq(self.project, "sync", *self.scenario.words, self.store, fault=fault)
+        words = self.scenario.words if fault else self.scenario.back
+        return lab.lq(self.project, "sync", *words, self.store, fault=fault)
 
     def check(self, condition, problem):
         if not condition:
@@ -173,6 +177,9 @@ class Case:
         after = self.sync()
         self.check(after.status == 0, f"the next sync fails: {after}")
         there = self.look()
+        # Foreign readers see what has a run's name wherever it lies.
+        hidden = [path for path in self.store.rglob("*.parquet") if "/.lq-" in str(path)]
+        self.check(not hidden, f"left after the next sync: {hidden}")
         # A run whose name was once denied to it is stored under its own name, come what may.
         self.check(set(there) == self.local and (len(there) == len(self.local) or
                                                  self.fault.error == "EACCES"),
@@ -222,6 +229,8 @@ def passing_error(template, scratch):
                        fault=lab.Fault(1, "EIO", "open", "/proc/self/fd"))
     case.check(disturbed.hit, "not disturbed")
     case.check(disturbed.status == 1, "exit status 0, and a run is missing")
+    case.check(len(case.look()) == 1, "the other run was not brought")
+    case.check("cannot read '.lq/logs/" in disturbed.stderr, "does not name the run")
     case.check(case.sync().status == 0, "the next sync fails")
     case.check(set(case.look()) == case.local, "a run is missing")
     return [f"{problem}\n{disturbed}" for problem in case.problems]

@@ -65,9 +65,17 @@ FAULTY(int, unlinkat, (int dir, const char *path, int flags), dir, path, flags)
         return trip() ? -1 : 0;                                                                    \
     }
 
+static atomic_long n_syncfs;
+
+int syncfs(int fd);
+int syncfs(int fd)
+{
+    n_syncfs++;
+    return trip() ? -1 : 0;
+}
+
 FAULTY_SYNC(fdatasync)
 FAULTY_SYNC(fsync)
-FAULTY_SYNC(syncfs)
 
 /* ---- a project and a destination in a folder of their own ---- */
 
@@ -1205,6 +1213,38 @@ static void test_stale_files(void)
     }
 }
 
+/* Folders that a killed sync made may not be on disk; the next one, which finds them, sees to it. */
+static void test_folders_get_to_disk(void)
+{
+    LQ_CLEANUP(world_release) struct world world;
+    int status;
+    pid_t pid;
+
+    world_init(&world);
+    add_run(&world, run_1, "file 1");
+    pid = fork();
+    if (pid == 0) {
+        fault_calls = 0;
+        fault_errno = 0;
+        fault_at = 9; /* past some mkdirat() */
+        (void)!sync_to(&world, world.dest, NULL, NULL);
+        _exit(0);
+    }
+    CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status));
+    n_syncfs = 0;
+    CHECK_INT(n_taken(&world), 1);
+    CHECK_INT(n_syncfs, 1);
+    CHECK_INT(n_taken(&world), 0);
+    CHECK_INT(n_syncfs, 1);
+
+    /* The same when there is nothing new any more. */
+    execute(&world, "UPDATE destination SET mode = mode | 32");
+    CHECK_INT(n_taken(&world), 0);
+    CHECK_INT(n_syncfs, 2);
+    CHECK_INT(n_taken(&world), 0);
+    CHECK_INT(n_syncfs, 2);
+}
+
 /* What has become of the one file at the destination, and what --force, --verify and --verify --deep do. */
 static void test_verify(void)
 {
@@ -1781,6 +1821,7 @@ int main(void)
     TAP_RUN(test_known_names);
     TAP_RUN(test_link_is_gone);
     TAP_RUN(test_stale_files);
+    TAP_RUN(test_folders_get_to_disk);
     TAP_RUN(test_verify);
     TAP_RUN(test_damaged_link);
     return tap_done();
