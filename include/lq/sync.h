@@ -39,8 +39,10 @@ enum lq_sync_why {
 
 /* A file to sync: a run, or a raw log. */
 struct lq_sync_file {
-    const char *path;        /* below `.lq/logs`; a raw log's below `.lq/raw` */
-    const char *remote_path; /* below the destination; once applied, the name that it has there */
+    const char *path; /* below `.lq/logs`; a raw log's below `.lq/raw` */
+    /* Below the destination; once applied, the name that it has there. NULL: whose it is could not be
+     * found out, and it has failed. */
+    const char *remote_path;
     bool is_raw;
     bool
         is_link; /* a folder of the destination that is to be a link: `path` is "", there is no size */
