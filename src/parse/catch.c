@@ -8,8 +8,6 @@
 
 struct catch_state {
     struct lq_clip name; /* of the test case that the log tells of */
-    int n_lines;         /* of the heading that is being read */
-    bool named;          /* it gave the name */
 };
 
 static void catch_free(void *state)
@@ -29,48 +27,39 @@ static struct catch_state *state_of(struct lq_parser *parser)
     return *slot;
 }
 
-/* A rule of dashes begins and ends the heading of Catch2, one of equal signs ends its report; "TEST CASE:  a"
- * is doctest's. */
+/* The name, which may be wrapped, stands between rules; its sections below it are indented. */
+static void take_heading(struct lq_parser *parser, struct catch_state *state, struct lq_line end)
+{
+    int begin = 1;
+
+    while (begin < MAX_HEADING && lq_parser_earlier(parser, end, begin).len &&
+           !lq_str_starts(lq_parser_earlier(parser, end, begin), LQ_STR("-----")))
+        begin++;
+    if (!lq_str_starts(lq_parser_earlier(parser, end, begin), LQ_STR("-----")))
+        return;
+    while (--begin > 0) {
+        const struct lq_str part = lq_parser_earlier(parser, end, begin);
+
+        if (part.ptr[0] == ' ')
+            continue;
+        if (state->name.len)
+            lq_clip_add(&state->name, LQ_STR(" "));
+        lq_clip_add(&state->name, part);
+    }
+}
+
+/* A rule of dashes ends the heading of Catch2, one of equal signs its report; "TEST CASE:  a" is doctest's. */
 static bool match(struct lq_parser *parser, const struct lq_rule *rule, struct lq_line line)
 {
     struct catch_state *state = state_of(parser);
     const struct lq_str name = lq_parser_field(parser, rule, LQ_FIELD_TEST_NAME);
 
     lq_clip_clear(&state->name);
-    if (name.ptr) {
+    if (name.ptr)
         lq_clip_add(&state->name, name);
-        return true;
-    }
-    if (line.text.ptr[0] == '-') {
-        state->n_lines = 0;
-        state->named = false;
-        lq_parser_activate(parser, &lq_family_catch);
-    }
-    return false;
-}
-
-/* The name, which may be wrapped; its sections are indented. */
-static bool take_line(struct lq_parser *parser, struct lq_line line)
-{
-    struct catch_state *state = state_of(parser);
-    const struct lq_str text = line.text;
-
-    if (text.len && text.ptr[0] == '-' && state->named) {
-        lq_parser_activate(parser, NULL);
-        return true;
-    }
-    if (!text.len || text.ptr[0] == '-' || ++state->n_lines > MAX_HEADING) {
-        lq_clip_clear(&state->name);
-        lq_parser_activate(parser, NULL);
-        return false;
-    }
-    if (text.ptr[0] != ' ') {
-        if (state->named)
-            lq_clip_add(&state->name, LQ_STR(" "));
-        lq_clip_add(&state->name, text);
-    }
-    state->named = true;
-    return false;
+    else if (line.text.ptr[0] == '-')
+        take_heading(parser, state, line);
+    return name.ptr != NULL;
 }
 
 static void finish(struct lq_parser *parser)
@@ -86,5 +75,5 @@ static void adjust(struct lq_parser *parser, struct lq_event *event)
         event->test_status = LQ_TEST_NONE;
 }
 
-const struct lq_family lq_family_catch = { .match = match, .line = take_line, .finish = finish };
+const struct lq_family lq_family_catch = { .match = match, .finish = finish };
 const struct lq_family lq_family_catch_failure = { .adjust = adjust };

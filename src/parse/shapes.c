@@ -46,6 +46,10 @@ static const struct lq_word rustc_words[] = { { "error: internal compiler error"
 static const struct lq_word jest_words[] = {
     { "pending", LQ_TEST_SKIP }, { "todo", LQ_TEST_SKIP }, { "disabled", LQ_TEST_SKIP }, { NULL, 0 }
 };
+static const struct lq_word playwright_words[] = { { "expected", LQ_TEST_PASS },
+                                                   { "unexpected", LQ_TEST_FAIL },
+                                                   { "flaky", LQ_TEST_PASS },
+                                                   { NULL, 0 } };
 static const struct lq_word pytest_words[] = { { "xfailed", LQ_TEST_SKIP },
                                                { "xpassed", LQ_TEST_PASS },
                                                { NULL, 0 } };
@@ -218,6 +222,34 @@ static bool adjust_libtest(struct lq_parser *parser, struct lq_record *record)
     }
 
 /* Mocha's lists repeat what stands in "tests", by result. */
+/* A suite that is a file is no part of the name. */
+static bool adjust_playwright(struct lq_parser *parser, struct lq_record *record)
+{
+    if (lq_parser_try(parser, "\\.[cm]?[jt]sx?$", record->parts[LQ_VALUE_OTHER]))
+        return true;
+    return adjust_jest(parser, record);
+}
+
+/* Playwright's report: files are suites, which hold others. */
+#define PLAYWRIGHT(suite)                                                                          \
+    {                                                                                              \
+        .format = "playwright",                                                                    \
+        .tool = "playwright",                                                                      \
+        .category = "test",                                                                        \
+        .record = suite "specs[].tests[]",                                                         \
+        .needs = { (suite "specs[].tests[].expectedStatus") },                                     \
+        .statuses = playwright_words,                                                              \
+        .duration_scale = 1e-3,                                                                    \
+        .paths = { TEST_(suite "specs[].title"), OTHER_(suite "title"),                            \
+                   STATUS_(suite "specs[].tests[].status"),                                        \
+                   DURATION_(suite "specs[].tests[].results[].duration"),                          \
+                   MESSAGE_(suite "specs[].tests[].results[].error.message"),                      \
+                   FILE_(suite "specs[].tests[].results[].error.location.file"),                   \
+                   LINE_(suite "specs[].tests[].results[].error.location.line"),                   \
+                   COLUMN_(suite "specs[].tests[].results[].error.location.column") },             \
+        .adjust = adjust_playwright,                                                               \
+    }
+
 #define MOCHA(list, result)                                                                        \
     {                                                                                              \
         .format = "mocha",                                                                         \
@@ -581,6 +613,9 @@ const struct lq_shape lq_shapes[] = {
         .join = " › ",
         .adjust = adjust_jest,
     },
+    PLAYWRIGHT("suites[]."),
+    PLAYWRIGHT("suites[].suites[]."),
+    PLAYWRIGHT("suites[].suites[].suites[]."),
     MOCHA("passes", LQ_TEST_PASS),
     MOCHA("failures", LQ_TEST_FAIL),
     MOCHA("pending", LQ_TEST_SKIP),
