@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/file.h"
+#include "cli/cli.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -41,6 +42,36 @@ static void write_on(const char *bytes, size_t len)
         pager.failed = true;
 }
 
+static bool in_path(const char *program)
+{
+    LQ_CLEANUP(lq_free) char *path = lq_strdup(getenv("PATH") ? getenv("PATH") : "");
+    char *rest = path;
+
+    if (strchr(program, '/'))
+        return access(program, X_OK) == 0;
+    for (char *folder = strsep(&rest, ":"); folder; folder = strsep(&rest, ":")) {
+        LQ_CLEANUP(lq_free) char *file = lq_path_join(folder, program);
+
+        if (access(file, X_OK) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What is written to a shell that finds no pager would be lost. Only a plain word is looked for: others are
+ * the shell's to understand. */
+static bool is_missing(const char *command)
+{
+    LQ_CLEANUP(lq_free) char *program = lq_strndup(command, strcspn(command, " \t"));
+
+    if (!*program || strpbrk(program, "|&;<>()$`\\\"'*?[#~=%!{"))
+        return false;
+    if (in_path(program))
+        return false;
+    lq_say("cannot find the pager '%s', which PAGER names", program);
+    return true;
+}
+
 /* Start the pager with a pipe to its input. When that fails the terminal takes the output. */
 static void start(void)
 {
@@ -48,7 +79,7 @@ static void start(void)
     posix_spawn_file_actions_t actions;
     int ends[2];
 
-    if (pipe2(ends, O_CLOEXEC) != 0)
+    if (is_missing(pager.command) || pipe2(ends, O_CLOEXEC) != 0)
         return;
     setenv("LESS", "FRX", 0);
     posix_spawn_file_actions_init(&actions);
@@ -93,20 +124,6 @@ static ssize_t take(void *cookie, const char *bytes, size_t len)
         }
     }
     return pager.failed ? 0 : (ssize_t)len;
-}
-
-static bool in_path(const char *program)
-{
-    LQ_CLEANUP(lq_free) char *path = lq_strdup(getenv("PATH") ? getenv("PATH") : "");
-    char *rest = path;
-
-    for (char *folder = strsep(&rest, ":"); folder; folder = strsep(&rest, ":")) {
-        LQ_CLEANUP(lq_free) char *file = lq_path_join(folder, program);
-
-        if (access(file, X_OK) == 0)
-            return true;
-    }
-    return false;
 }
 
 FILE *lq_pager_open(void)

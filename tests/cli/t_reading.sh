@@ -474,8 +474,12 @@ test_a_terminal() {
     expect_fails grep -q paged: seen.txt
     on_terminal "PAGER='head -n 3' lq output many"
     expect test "$(wc -l <seen.txt)" = 3
-    on_terminal "PAGER=no-such-pager lq status"
-    expect grep -q many seen.txt
+    # A pager that is not there costs a line, not the answer.
+    for pager in no-such-pager /no/such/pager\ -R; do
+        on_terminal "PAGER='$pager' lq errors many"
+        expect test "$(grep -c '^1:' seen.txt)" = 30
+        expect grep -q "cannot find the pager '${pager%% *}'" seen.txt
+    done
 }
 
 expect_fails() { ! "$@" || fail "should fail: $*"; }
