@@ -433,10 +433,40 @@ static void cut_cell(struct libscols_cell *cell, size_t limit)
         abort();
 }
 
+/* A column that is cut keeps as much, if it can be. */
+#define LEAST_CELLS 8
+
+static size_t least_width(const struct lq_out *out)
+{
+    size_t width = 0;
+
+    for (size_t i = 0; i < out->n_columns; i++) {
+        const struct column *column = &out->columns[i];
+
+        width += i > 0;
+        width += column->flexible && column->widest > LEAST_CELLS ? LEAST_CELLS : column->widest;
+    }
+    return width;
+}
+
+/* On a narrow terminal other columns give too; numbers last, since half a number is another one. */
+static void let_more_give(struct lq_out *out)
+{
+    for (int numbers = 0; numbers <= 1; numbers++) {
+        if (least_width(out) <= scols_table_get_termwidth(out->table))
+            return;
+        for (size_t i = 0; i < out->n_columns; i++)
+            out->columns[i].flexible = !out->columns[i].number || numbers;
+    }
+}
+
 /* libsmartcols cuts too, where even titles do not fit, but takes from all columns alike. */
 static void fit_to_terminal(struct lq_out *out)
 {
-    const size_t limit = width_limit(out);
+    size_t limit;
+
+    let_more_give(out);
+    limit = width_limit(out);
 
     for (size_t i = 0; i < out->n_columns; i++) {
         struct column *column = &out->columns[i];
@@ -446,6 +476,7 @@ static void fit_to_terminal(struct lq_out *out)
         if (!column->cut)
             continue;
         scols_column_set_flags(shown, scols_column_get_flags(shown) | SCOLS_FL_TRUNC);
+        cut_cell(scols_column_get_header(shown), limit);
         for (size_t k = 0; k < scols_table_get_nlines(out->table); k++)
             cut_cell(scols_line_get_cell(scols_table_get_line(out->table, k), i), limit);
     }

@@ -495,6 +495,15 @@ test_a_table_fits_the_terminal() {
     [[ $(wc -L <seen.txt) -le 60 ]] || fail "wider than the terminal: $(wc -L <seen.txt)"
     run lq errors
     [[ $(wc -L <"$state/out") -gt 300 ]] || fail "cut off a terminal"
+    # Where it is narrow, also what is left whole elsewhere.
+    lq run -q -n "$(printf 'long-name%.0s' {1..20})" sh -c 'cat wide.log wide.log; echo "not ok 1 - x"' 2>/dev/null
+    for width in 40 25; do
+        for command in status 'status -v' history errors summary 'diff 1 2' hosts; do
+            script -qec "stty cols $width; lq $command 2>/dev/null" /dev/null </dev/null | tr -d '\r' >seen.txt
+            [[ -s seen.txt ]] || fail "nothing of $command"
+            [[ $(wc -L <seen.txt) -le $width ]] || fail "$command is wider than $width: $(wc -L <seen.txt)"
+        done
+    done
 }
 
 test_only_queries() {
