@@ -97,6 +97,9 @@ LQ_CHECK enum lq_status lq_query_run(struct lq_query *query, bool user_sql, cons
 LQ_CHECK enum lq_status lq_query_save(struct lq_query *query, bool user_sql, const char *sql,
                                       const struct lq_value *params, size_t n_params, int64_t limit,
                                       const char *path, struct lq_error *err);
+/* The file that lq_query_save writes before it replaces `path`, for who ends the process meanwhile. The
+ * caller's. */
+char *lq_query_unfinished(const char *path);
 
 /* One user more: the query closes when lq_query_close was called once more than this. Calls on a
  * shared query must not overlap. */

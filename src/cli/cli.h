@@ -107,6 +107,11 @@ LQ_CHECK enum lq_status lq_cli_print_sql(struct lq_cli *cli, struct lq_query *qu
                                          const char *sql, const char *const *flexible,
                                          int64_t limit, struct lq_error *err);
 
+/* Write the rows to cli->save, as lq_query_save does; of a file that a signal interrupts nothing is left. */
+LQ_CHECK enum lq_status lq_cli_save_query(struct lq_cli *cli, struct lq_query *query, bool user_sql,
+                                          const char *sql, const struct lq_value *params,
+                                          size_t n_params, int64_t limit, struct lq_error *err);
+
 /* The value of -n: NULL gives `table_rows` for a table and 0, all, for other formats. */
 LQ_CHECK enum lq_status lq_cli_read_limit(const char *text, enum lq_out_format format,
                                           int64_t table_rows, int64_t *limit, struct lq_error *err);

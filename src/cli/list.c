@@ -64,7 +64,7 @@ enum lq_status lq_cli_list_finish(struct lq_cli_list *list, struct lq_error *err
         return lq_error_set(err, LQ_IO, "cannot write a temporary file");
     add_select(&sql, list);
     LQ_TRY(lq_query_open(&query, NULL, &(struct lq_scope){ 0 }, err));
-    return lq_query_save(query, false, lq_buf_text(&sql), NULL, 0, 0, list->cli->save, err);
+    return lq_cli_save_query(list->cli, query, false, lq_buf_text(&sql), NULL, 0, 0, err);
 }
 
 void lq_cli_list_free(struct lq_cli_list **list)

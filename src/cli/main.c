@@ -12,6 +12,7 @@
 #include <locale.h>
 #include <lq/rows.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <unistd.h>
 
@@ -263,6 +264,41 @@ enum lq_status lq_cli_open_query(struct lq_cli *cli, struct lq_query **query, bo
     return LQ_OK;
 }
 
+/* ---- saving ---- */
+
+static char *unfinished; /* a file that is to be removed when a signal ends lq */
+
+static void on_end(int number)
+{
+    unlink(unfinished);
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+/* What is ignored stays so. */
+static void remove_when_ended(void)
+{
+    static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+    const struct sigaction action = { .sa_handler = on_end };
+    struct sigaction before;
+
+    for (size_t i = 0; i < LQ_COUNT(numbers); i++) {
+        if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler == SIG_DFL)
+            sigaction(numbers[i], &action, NULL);
+    }
+}
+
+enum lq_status lq_cli_save_query(struct lq_cli *cli, struct lq_query *query, bool user_sql,
+                                 const char *sql, const struct lq_value *params, size_t n_params,
+                                 int64_t limit, struct lq_error *err)
+{
+    if (!unfinished) {
+        unfinished = lq_query_unfinished(cli->save);
+        remove_when_ended();
+    }
+    return lq_query_save(query, user_sql, sql, params, n_params, limit, cli->save, err);
+}
+
 static enum lq_status print_rows(struct lq_cli *cli, struct lq_query *query, bool user_sql,
                                  const char *sql, const struct lq_value *params, size_t n_params,
                                  const char *const *flexible, int64_t limit, struct lq_error *err)
@@ -271,7 +307,7 @@ static enum lq_status print_rows(struct lq_cli *cli, struct lq_query *query, boo
     bool more = false;
 
     if (cli->save)
-        return lq_query_save(query, user_sql, sql, params, n_params, limit, cli->save, err);
+        return lq_cli_save_query(cli, query, user_sql, sql, params, n_params, limit, err);
     LQ_TRY(lq_query_run(query, user_sql, sql, params, n_params, &rows, err));
     if (cli->at_prompt && lq_rows_is_empty(rows))
         lq_say("no rows");

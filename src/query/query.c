@@ -482,13 +482,18 @@ static enum lq_status replace_file(const char *temporary, const char *path, stru
     return LQ_OK;
 }
 
+char *lq_query_unfinished(const char *path)
+{
+    return lq_format("%s.%ld~", path, (long)getpid());
+}
+
 enum lq_status lq_query_save(struct lq_query *query, bool user_sql, const char *sql,
                              const struct lq_value *params, size_t n_params, int64_t limit,
                              const char *path, struct lq_error *err)
 {
     LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
     LQ_CLEANUP(lq_buf_release) struct lq_buf copy = LQ_BUF_INIT;
-    LQ_CLEANUP(lq_free) char *temporary = lq_format("%s.%ld~", path, (long)getpid());
+    LQ_CLEANUP(lq_free) char *temporary = lq_query_unfinished(path);
     size_t len = strlen(sql);
     enum lq_status status;
     int fd;
@@ -509,7 +514,7 @@ enum lq_status lq_query_save(struct lq_query *query, bool user_sql, const char *
         lq_buf_addf(&copy, " LIMIT %lld", (long long)limit);
     lq_buf_adds(&copy, ") TO ");
     lq_db_add_literal(&copy, temporary);
-    lq_buf_adds(&copy, " (FORMAT parquet, COMPRESSION snappy)");
+    lq_buf_adds(&copy, " (FORMAT parquet, COMPRESSION snappy, USE_TMP_FILE false)");
     status = lq_db_exec(query->db, lq_buf_text(&copy), params, n_params, err);
     if (status == LQ_OK)
         status = replace_file(temporary, path, err);

@@ -423,6 +423,14 @@ n
 END
     expect test ! -e evil.csv
     expect test -z "$(find . -name '*~')"
+    # Nothing is left of a file that is not finished.
+    lq sql 'SELECT a.range FROM range(1000000) a, range(1000000)' -O huge.parquet &
+    until [[ -n $(find . -name '*huge*' -size +100k) ]]; do sleep 0.02; done
+    kill -TERM $!
+    rc=0
+    wait $! || rc=$?
+    expect_rc 143
+    expect test -z "$(find . -name '*huge*')"
 }
 
 test_nearest_name() {
