@@ -166,15 +166,16 @@ static void *await_signal(void *ctx)
     const uint64_t one = 1;
     int number = 0;
 
-    if (sigwait(&signals, &number) != 0)
+    if (sigwait(&signals, &number) != 0 || mcp->ended)
         return NULL;
     mcp->stopped_by = number;
     if (write(mcp->stop_fd, &one, sizeof one) < 0)
         return NULL;
-    for (;;) {
+    while (!mcp->ended) {
         lq_queries_interrupt(&mcp->queries);
         nanosleep(&pause, NULL);
     }
+    return NULL;
 }
 
 /* End what still runs, and see each to its end: it is being recorded as interrupted. */
@@ -223,7 +224,8 @@ static enum lq_status serve_main(struct lq_cli *cli, const void *argp, struct lq
     status = serve(&mcp, &reader, err);
     stop_jobs(&mcp);
     lq_mcp_await_warm_up(&mcp);
-    pthread_cancel(watcher);
+    mcp.ended = true;
+    pthread_kill(watcher, SIGTERM);
     pthread_join(watcher, NULL);
     if (mcp.stopped_by) {
         cli->exit_code = 128 + mcp.stopped_by;

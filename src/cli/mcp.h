@@ -33,6 +33,7 @@ struct lq_mcp {
     int out_fd;                 /* answers, and nothing else */
     int stop_fd;                /* readable once a signal asked the server to end */
     atomic_int stopped_by;      /* that signal; 0: none */
+    atomic_bool ended;          /* nobody waits for signals any more */
     const char *const *allowed; /* names of tools, NULL-terminated; NULL: all */
     bool run_any;               /* run takes commands that are not registered, too */
     int64_t timeout_sec;        /* for a question; 0: none */
