@@ -11,7 +11,7 @@
 
 struct share_args {
     bool drop;
-    const char *expires, *ref;
+    const char *expires, *run, *ref;
 };
 
 static const struct lq_opt share_opts[] = {
@@ -19,6 +19,7 @@ static const struct lq_opt share_opts[] = {
            "how long they are good: 1h by default, 7d at most"),
     LQ_OPT(struct share_args, drop, 0, "drop", NULL,
            "URLs with which a machine without credentials pushes one run: lq sync --drop"),
+    LQ_OPT(struct share_args, run, 0, "run", "REF", "this run: the same as REF alone"),
     LQ_ARG(struct share_args, ref, "ref", "a run; without, all that the filters leave"),
     LQ_OPT_END,
 };
@@ -185,17 +186,21 @@ static enum lq_status print_drop(struct sharing *sharing, struct lq_error *err)
 static enum lq_status share_main(struct lq_cli *cli, const void *argp, struct lq_error *err)
 {
     const struct share_args *args = argp;
+    const char *ref = args->run ? args->run : args->ref;
     const char *store = cli->data ? cli->data : cli->store;
     struct sharing sharing = { .cli = cli };
     enum lq_status status;
 
     LQ_TRY(read_expires(args->expires, &sharing.expires_sec, err));
-    if (args->drop && args->ref)
+    if (args->run && args->ref)
+        return lq_error_set(err, LQ_USAGE, "lq share takes one run: '%s' or --run '%s'", args->ref,
+                            args->run);
+    if (args->drop && ref)
         return lq_error_set(err, LQ_USAGE,
                             "--drop is for a run that is not there yet: it takes no "
                             "run");
     LQ_TRY(lq_share_open(&sharing.share, store, environ, lq_time_now(), err));
-    status = args->drop ? print_drop(&sharing, err) : share_runs(&sharing, args->ref, store, err);
+    status = args->drop ? print_drop(&sharing, err) : share_runs(&sharing, ref, store, err);
     lq_share_close(&sharing.share);
     if (status != LQ_OK)
         return status;

@@ -6,7 +6,9 @@
 #include "base/pool.h"
 #include "query/files.h"
 #include "s3/client.h"
+#include "store/folder.h"
 #include "store/pull.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -16,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define NAME "shared-"
 #define THREADS 16
 #define BUDGET_SEC 20
 
@@ -27,11 +30,52 @@ static int remove_entry(const char *path, const struct stat *info, int type, str
     return remove(path);
 }
 
+static void remove_folder(const char *path)
+{
+    nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 void lq_shared_release(struct lq_shared *shared)
 {
-    if (shared->folder)
-        nftw(shared->folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    if (!shared->folder)
+        return;
+    remove_folder(shared->folder);
+    lq_close(&shared->fd);
     lq_free(&shared->folder);
+}
+
+/* Remove what processes left that were killed. */
+static void sweep(const char *cache_dir)
+{
+    DIR *cache = opendir(cache_dir);
+    const struct dirent *item;
+
+    while (cache && (item = readdir(cache))) {
+        LQ_CLEANUP(lq_free) char *path = lq_path_join(cache_dir, item->d_name);
+        LQ_CLEANUP(lq_close) int fd = -1;
+
+        if (!lq_str_starts(lq_str_of(item->d_name), LQ_STR(NAME)))
+            continue;
+        fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd >= 0 && lq_folder_is_free(fd))
+            remove_folder(path);
+    }
+    if (cache)
+        closedir(cache);
+}
+
+static enum lq_status make_folder(struct lq_shared *shared, const char *cache_dir,
+                                  struct lq_error *err)
+{
+    LQ_TRY(lq_mkdirs(cache_dir, err));
+    sweep(cache_dir);
+    shared->fd = -1;
+    shared->folder = lq_format("%s/" NAME "XXXXXX", cache_dir);
+    if (!mkdtemp(shared->folder)) {
+        lq_free(&shared->folder);
+        return lq_error_errno(err, errno, "cannot make a folder in '%s'", cache_dir);
+    }
+    return lq_folder_hold(shared->folder, &shared->fd, err);
 }
 
 struct job {
@@ -200,12 +244,7 @@ enum lq_status lq_shared_init(struct lq_shared *shared, struct lq_scope *scope,
         return lq_error_set(err, LQ_BAD_INPUT, "cannot read URLs without a cache folder");
     LQ_TRY(lq_urls_read(scope->data, &urls, err));
     LQ_TRY(lq_http_new(&http, lq_s3_variable(scope->environment, "AWS_CA_BUNDLE"), err));
-    LQ_TRY(lq_mkdirs(scope->cache_dir, err));
-    shared->folder = lq_format("%s/shared-XXXXXX", scope->cache_dir);
-    if (!mkdtemp(shared->folder)) {
-        lq_free(&shared->folder);
-        return lq_error_errno(err, errno, "cannot make a folder in '%s'", scope->cache_dir);
-    }
+    LQ_TRY(make_folder(shared, scope->cache_dir, err));
     job.urls = urls;
     job.folder = shared->folder;
     job.http = http;

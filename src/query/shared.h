@@ -7,6 +7,7 @@
 
 struct lq_shared {
     char *folder; /* NULL: the scope's data are no list of URLs */
+    int fd; /* of the folder, which is held as long as it is open: what nobody holds is swept */
 };
 
 /* Remove the folder. */

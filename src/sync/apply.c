@@ -415,16 +415,36 @@ static const char *first_folder(const struct lq_sync_plan *plan)
     return NULL;
 }
 
+/* Not even the first request gets through: for that, all of the plan is missing there. */
+static void fail_plan(struct lq_sync_plan *plan, const struct lq_error *reason)
+{
+    for (size_t i = 0; i < plan->n_steps; i++) {
+        struct lq_step *step = &plan->steps[i];
+        struct lq_error err = *reason;
+
+        if (step->file.outcome != LQ_SYNC_PENDING)
+            continue;
+        lq_error_prefix(&err, "'%s' is missing there: ", step->remote_path);
+        lq_step_fail(step, LQ_UNREACHABLE, &err);
+    }
+}
+
 static enum lq_status apply(struct lq_sync_plan *plan, struct lq_error *err)
 {
     LQ_CLEANUP(lq_remote_close) struct lq_remote *remote = NULL;
     const bool was_unfinished = plan->unfinished;
+    enum lq_status status = LQ_OK;
 
     LQ_TRY(plan->kind->open(&remote, &plan->place, &plan->opts, err));
     /* Again, since what is mounted may have changed since the plan was made. */
     LQ_TRY(lq_sync_check_place(plan, err));
     if (plan->kind->prepare && first_folder(plan))
-        LQ_TRY(plan->kind->prepare(remote, first_folder(plan), err));
+        status = plan->kind->prepare(remote, first_folder(plan), err);
+    if (status == LQ_UNREACHABLE) {
+        fail_plan(plan, err);
+        return LQ_OK;
+    }
+    LQ_TRY(status);
     LQ_TRY(lq_track_save(plan, err));
     if (plan->opts.force || plan->opts.verify)
         LQ_TRY(lq_track_forget_missing(plan, err));
@@ -482,18 +502,17 @@ static enum lq_status finish(struct lq_sync_plan *plan, enum lq_status status, s
     struct lq_error problem = { 0 };
 
     lq_sync_plan_counts(plan, &sums);
-    if (status == LQ_OK)
+    if (status == LQ_OK && plan->destination_id)
         status = record_scans(plan, err);
     if (status == LQ_OK)
         status = result(plan, &sums, &problem);
     else if (err)
         problem = *err;
-    if (!plan->destination_id)
-        return status;
     if (status == LQ_OK)
-        return lq_track_result(plan, NULL, err);
+        return plan->destination_id ? lq_track_result(plan, NULL, err) : LQ_OK;
     /* Why a sync failed is known already: that it cannot be written down is no better reason. */
-    (void)!lq_track_result(plan, problem.message, NULL);
+    if (plan->destination_id)
+        (void)!lq_track_result(plan, problem.message, NULL);
     if (err)
         *err = problem;
     return status;

@@ -92,6 +92,31 @@ test_budget() {
     expect_all_there 4
 }
 
+# The same when not even the first request of the first sync gets through.
+test_no_way_there() {
+    local name
+    start_s3
+    new_project
+    printf 'project: {namespace: acme, project: rocket}\nsync: {retry_budget_sec: 1, include_raw: true}\n' >.lq/config.yaml
+    for name in one two; do lq run -q -n "$name" true 2>/dev/null; done
+    stop_s3
+    run lq sync s3://bucket/lq
+    expect_rc 1
+    expect_in_stderr '4 of 4 files could not be synced'
+    for name in /001_one_ /002_two_; do
+        expect test "$(grep -c "'namespace=acme/project=rocket/hostname=.*${name}[0-9]*.parquet' is missing there: " "$state/err")" = 1
+        expect test "$(grep -c "'namespace=acme/project=rocket/_raw/.*${name}[0-9]*.log.zst' is missing there: " "$state/err")" = 1
+    done
+    run lq sync --json s3://bucket/lq
+    expect_rc 1
+    expect test "$(grep -c '"outcome": "failed"' "$state/out")" = 4
+    expect_in_stdout '"error": "4 of 4 files could not be synced"'
+    serve_s3
+    run lq sync s3://bucket/lq
+    expect_rc 0
+    expect_all_there 2
+}
+
 test_wrong_clock() {
     start_s3
     make_runs 2

@@ -302,6 +302,13 @@ test_share() {
     expect_rc 1
     expect_in_stderr "is not in 's3://bucket/lq': 'lq sync' brings it there"
     lq sync 2>/dev/null
+    run lq share build --run build
+    expect_rc 2
+    run lq share --run build --drop
+    expect_rc 2
+    run lq share --run build
+    expect_rc 0
+    expect test "$(wc -l <"$state/out")" = 2
     run lq share build --expires 2h
     expect_rc 0
     expect test "$(wc -l <"$state/out")" = 2
@@ -319,6 +326,13 @@ test_share() {
     run lq context -d @../urls acme/rocket@testhost:1:1
     expect_rc 0
     expect_in_stdout 'error: no'
+    expect test -z "$(find ~/.cache/lq -name 'shared*')"
+    # What a killed process left goes with the next question; what is in use stays.
+    mkdir -p ~/.cache/lq/shared-{killed,used}/namespace=acme
+    : >~/.cache/lq/shared-killed/namespace=acme/x.parquet
+    flock -s ~/.cache/lq/shared-used lq history -d @../urls >"$state/history" 2>&1
+    expect test "$(cd ~/.cache/lq && echo shared-*)" = shared-used
+    lq history -d @../urls >"$state/history" 2>&1
     expect test -z "$(find ~/.cache/lq -name 'shared*')"
     run lq errors -d "$(head -n 1 ../urls)"
     expect_rc 1
