@@ -26,6 +26,27 @@ mend_requests() {
     export AWS_ENDPOINT_URL=http://127.0.0.1:$s3_port
 }
 
+# start_toxiproxy: requests go through it from now on.
+start_toxiproxy() {
+    local port
+    need toxiproxy-server
+    toxiproxy=127.0.0.1:$(free_port) port=$(free_port)
+    in_background toxiproxy toxiproxy-server -seed 1 -host 127.0.0.1 -port "${toxiproxy#*:}"
+    wait_for_port "${toxiproxy#*:}" "$pid_toxiproxy"
+    ask_toxiproxy proxies '{"name": "s3", "listen": "127.0.0.1:%d", "upstream": "127.0.0.1:%d", "enabled": true}' "$port" "$s3_port"
+    AWS_ENDPOINT_URL=http://127.0.0.1:$port
+}
+# ask_toxiproxy PATH FORMAT ARGUMENT...
+ask_toxiproxy() {
+    # shellcheck disable=SC2059 # a format
+    curl -sSf -o "$state/toxiproxy.answer" -d "$(printf "$2" "${@:3}")" "http://$toxiproxy/$1"
+}
+# poison STREAM TYPE TOXICITY ATTRIBUTES, heal: what goes wrong with that part of all connections.
+poison() {
+    ask_toxiproxy proxies/s3/toxics '{"name": "toxic", "stream": "%s", "type": "%s", "toxicity": %s, "attributes": {%s}}' "$@"
+}
+heal() { curl -sSf -X DELETE "http://$toxiproxy/proxies/s3/toxics/toxic"; }
+
 # expect_all_there N: each run once, with its bytes; nothing else.
 expect_all_there() {
     local there=$s3_objects/lq/namespace=acme/project=rocket/hostname=testhost
@@ -117,6 +138,62 @@ test_no_way_there() {
     expect_all_there 2
 }
 
+# Slow, dripping, silent, cut and reset connections, in both directions: each time all of it arrives, and comes back.
+test_toxic_ways() {
+    local type toxicity attributes stream number=0
+    start_s3
+    make_runs 12
+    start_toxiproxy
+    while read -r type toxicity attributes <&3; do
+        for stream in upstream downstream; do
+            number=$((number + 1))
+            poison "$stream" "$type" "$toxicity" "$attributes"
+            run lq sync "s3://bucket/lq$number"
+            expect_rc 0
+            run lq pull "s3://bucket/lq$number" "$HOME/copy$number"
+            expect_rc 0
+            heal
+            expect diff -r --exclude=_lq "$s3_objects/lq$number" "$HOME/copy$number"
+            expect test "$(objects "lq$number" | grep -c parquet)" = 12
+        done
+    done 3<<'END'
+latency 1 "latency": 100, "jitter": 50
+bandwidth 1 "rate": 40
+slicer 1 "average_size": 64, "size_variation": 32, "delay": 500
+timeout 0.5 "timeout": 50
+reset_peer 0.5 "timeout": 20
+limit_data 0.5 "bytes": 3000
+END
+    expect test "$number" = 12
+}
+
+# The way there goes down in the middle of a sync, and is up again.
+test_down_and_up() {
+    start_s3
+    make_runs 40
+    start_toxiproxy
+    poison downstream latency 1 '"latency": 100'
+    lq sync -j 4 s3://bucket/lq 2>"$state/err" &
+    local pid=$!
+    until objects lq | grep -q parquet; do sleep 0.01; done
+    ask_toxiproxy proxies/s3 '{"enabled": false}'
+    sleep 0.5
+    ask_toxiproxy proxies/s3 '{"enabled": true}'
+    wait "$pid" || fail "$(cat "$state/err")"
+    expect_all_there 40
+    # Down from the start, and for good.
+    lq run -q true 2>/dev/null
+    ask_toxiproxy proxies/s3 '{"enabled": false}'
+    printf 'project: {namespace: acme, project: rocket}\nsync: {retry_budget_sec: 1}\n' >.lq/config.yaml
+    run lq sync s3://bucket/lq
+    expect_rc 1
+    expect_in_stderr 'is missing there: '
+    ask_toxiproxy proxies/s3 '{"enabled": true}'
+    run lq sync s3://bucket/lq
+    expect_rc 0
+    expect_all_there 41
+}
+
 test_wrong_clock() {
     start_s3
     make_runs 2
@@ -158,17 +235,21 @@ test_server_restarts() {
     expect_all_there 16
 }
 
-# Killed at any moment, nothing is lost and nothing is there twice.
+# Killed at any moment, nothing is lost and nothing is there twice. The moments are numbers of requests that the server
+# has answered by then, from none to that of the last run.
 test_kills() {
-    local i
+    local i moment
     start_s3
     make_runs "$n_push"
     for ((i = 0; i < n_kills; i++)); do
+        moment=$((s3_seen + i * n_push / n_kills))
         lq sync -j 4 s3://bucket/lq 2>/dev/null &
-        # From the start to the last object.
-        sleep "0.$(printf '%03d' $((30 + i * 397 % 470)))"
+        until (($(wc -l <"$s3/access.log") >= moment)) || ! kill -0 $! 2>/dev/null; do :; done
         kill -KILL $! 2>/dev/null || true
         wait $! 2>/dev/null || true
+        expect diff <(cd .lq/logs && find . -name '*.parquet' -printf '%f %s\n' | sort) \
+            <(find "$s3_objects" .lq/logs -name '*.parquet' -printf '%f %s\n' | sort -u)
+        forget_requests
     done
     run lq sync s3://bucket/lq
     expect_rc 0
