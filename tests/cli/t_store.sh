@@ -4,11 +4,20 @@
 . "$(dirname -- "$0")/lib.sh"
 . "$(dirname -- "$0")/s3.sh"
 
-# on_folder, on_s3: sets store, as lq is told, and there, the folder in which its files can be seen.
-on_folder() { store=$HOME/store there=$HOME/store; }
+# on_folder, on_s3: sets store, as lq is told, there, the folder in which its files can be seen, and mode, in which
+# they are copies.
+on_folder() { store=$HOME/store there=$HOME/store mode=copy; }
 on_s3() {
     start_s3
-    store=s3://bucket/lq there=$s3_objects/lq
+    store=s3://bucket/lq there=$s3_objects/lq mode=auto
+}
+
+# as_machine NAME: the same project on another machine, in ./NAME.
+as_machine() {
+    export LQ_HOSTNAME=$1
+    mkdir "$1"
+    cd -- "$1"
+    new_project
 }
 
 run_one() { lq run -q -n "${1:-build}" sh -c 'echo "a.c:1:2: error: no"; exit 1' 2>/dev/null || true; }
@@ -94,11 +103,14 @@ without_state_nothing_is_twice() {
     new_project
     run_one
     run_one
+    printf garbage >"$(echo .lq/logs/date=*/source=run)/003_build_000000.parquet"
     lq sync "$store" 2>/dev/null
     rm .lq/state.db*
     run lq sync "$store"
     expect_rc 0
     expect_in_stderr 'lq: found 2 already'
+    expect_in_stderr '003_build_000000.parquet'
+    expect_in_stderr 'not a run file'
     expect test "$(in_store | wc -l)" = 2
 }
 
@@ -155,16 +167,132 @@ END
     expect_in_stdout 'a.c:1:2: error: no'
 }
 
+raw_log_of_another_machine() {
+    (as_machine snape && lq run -q -n build sh -c 'echo one; echo "a.c:1:2: error: no"; exit 1' && false) \
+        2>/dev/null || true
+    (as_machine hermione && lq run -q -n build true) 2>/dev/null
+    (cd snape && LQ_HOSTNAME=snape lq sync "$store") 2>/dev/null
+    cd hermione
+    export LQ_STORE=$store
+    run lq output -g acme/rocket@snape:1
+    expect_rc 1
+    expect_in_stderr 'the raw log was not synced'
+    (cd ../snape && printf 'project: {namespace: acme, project: rocket}\nsync: {include_raw: true}\n' >.lq/config.yaml && LQ_HOSTNAME=snape lq sync) \
+        2>"$state/sync"
+    run cat "$state/sync"
+    expect_stdout <<END
+lq: synced 1 raw log (...) to '$store'
+END
+    run lq output -g acme/rocket@snape:1
+    expect_rc 0
+    expect_stdout <<'END'
+one
+a.c:1:2: error: no
+END
+    run lq context -g acme/rocket@snape:1:1 -n 1
+    expect_rc 0
+    expect_stdout <<'END'
+       1 | one
+>      2 | a.c:1:2: error: no
+END
+}
+
+# Two clones, of which one's run goes by its own name: so does its raw log.
+raw_log_of_a_taken_name() {
+    local file uid
+    new_project
+    lq run -q -n build sh -c 'echo first' 2>/dev/null
+    cp -r . "$HOME/clone"
+    rm -r "$HOME"/clone/.lq/{logs,raw,state.db*}
+    lq run -C "$HOME/clone" -q -n build sh -c 'echo second' 2>/dev/null
+    for file in .lq/{logs,raw}/*/*/* "$HOME"/clone/.lq/{logs,raw}/*/*/*; do
+        mv -n "$file" "${file%_*}_143022.${file#*.lq/*.}"
+    done
+    rm .lq/state.db* "$HOME"/clone/.lq/state.db*
+    lq sync --raw "$store" 2>/dev/null
+    run lq sync --raw -C "$HOME/clone" "$store"
+    expect_rc 0
+    expect_in_stderr 'lq: synced 1 run and 1 raw log'
+    run in_store
+    sed -i 's/-[0-9a-f]\{8\}\./-RUN8./' "$state/out"
+    expect_stdout <<'END'
+namespace=acme/project=rocket/_raw/hostname=testhost/date=.../source=run/001_build_143022-RUN8.log.zst
+namespace=acme/project=rocket/_raw/hostname=testhost/date=.../source=run/001_build_143022.log.zst
+namespace=acme/project=rocket/hostname=testhost/date=.../source=run/001_build_143022-RUN8.parquet
+namespace=acme/project=rocket/hostname=testhost/date=.../source=run/001_build_143022.parquet
+END
+    for uid in $(lq sql -d "$store" --csv 'SELECT right(run_uid, 8) FROM lq_runs ORDER BY run_uid' | tail -n 2); do
+        lq output -d "$store" "$uid"
+    done >"$state/logs" 2>&1
+    run cat "$state/logs"
+    expect_stdout <<'END'
+first
+second
+END
+}
+
+verify_in_words_and_json() {
+    local file
+    new_project
+    lq run -q -n build true 2>/dev/null
+    lq run -q -n test true 2>/dev/null
+    [[ $mode == auto ]] || printf 'project: {namespace: acme, project: rocket}\nsync: {mode: %s}\n' "$mode" >.lq/config.yaml
+    lq sync "$store" 2>/dev/null
+    truncate -s 100 "$(find "$there" -name '001*')"
+    rm "$(find "$there" -name '002*')"
+    run lq sync "$store"
+    expect_in_stderr 'nothing new'
+    run lq sync "$store" --verify --dry-run -v
+    expect_stdout <<END
+damaged  namespace=acme/project=rocket/hostname=testhost/date=.../source=run/001_build_....parquet
+missing  namespace=acme/project=rocket/hostname=testhost/date=.../source=run/002_test_....parquet
+would sync 2 runs (...) to '$store'
+END
+    run lq sync "$store" --verify --json
+    expect_rc 0
+    python3 - "$state/out" "$mode" <<'END' || fail "the JSON: $(cat "$state/out")"
+import json, sys
+
+answer = json.load(open(sys.argv[1]))
+assert answer["version"] == 1 and answer["mode"] == sys.argv[2] and not answer["dry_run"], answer
+assert answer["error"] is None and answer["extra"] == [] and answer["skipped"] == [], answer
+assert [(f["kind"], f["why"], f["outcome"]) for f in answer["files"]] == [
+    ("run", "damaged", "synced"), ("run", "missing", "synced")], answer
+assert answer["counts"]["synced"] == 2 and answer["counts"]["verified"] == 0, answer
+END
+    truncate -s 100 "$(find "$there" -name '001*')"
+    run lq sync "$store" --verify
+    expect_stderr <<END
+lq: verified 2 files at '$store': 0 missing, 1 damaged
+lq: synced 1 run (...) to '$store'
+END
+    run lq sync "$store" --verify --deep
+    expect_stderr <<END
+lq: verified 2 files at '$store': all as they should be
+END
+    for file in .lq/logs/*/*/*; do expect cmp "$file" "$(find "$there" -name "${file##*/}")"; done
+}
+
+outside_of_a_project() {
+    run lq sync "$store"
+    expect_rc 1
+    expect_in_stderr 'lq init'
+    expect test ! -e "$there"
+}
+
 status_of_a_store() {
     new_project
     run_one
     lq sync "$store" 2>/dev/null
     run_one
-    run lq sync --status --json "$store"
+    LQ_STORE=$store run lq sync --status --json
     expect_rc 0
     python3 - "$state/out" <<'END' || fail "$(cat "$state/out")"
 import json, sys
-json.load(open(sys.argv[1]))
+
+[state] = json.load(open(sys.argv[1]))["destinations"]
+assert state["configured"] and not state["problem"] and state["last_success"], state
+assert state["present_runs"] == 1 and state["pending_runs"] == 1, state
 END
 }
 
@@ -212,7 +340,8 @@ eight_at_once() {
 }
 
 for test in a_first_and_a_next_sync two_machines_and_a_question two_writers_of_one_name \
-    without_state_nothing_is_twice verify_and_repair raw_logs status_of_a_store hostile_names \
+    without_state_nothing_is_twice verify_and_repair verify_in_words_and_json raw_logs \
+    raw_log_of_another_machine raw_log_of_a_taken_name status_of_a_store outside_of_a_project hostile_names \
     eight_at_once; do
     for kind in folder s3; do
         eval "test_${test}_on_$kind() { on_$kind; $test; }"

@@ -1,15 +1,7 @@
 #!/usr/bin/env bash
-# lq sync to a folder.
+# lq sync to a folder: what is about folders, their links, modes and places. What holds for every store is in t_store.sh.
 # shellcheck disable=SC2031 # lib.sh gives each test its HOME
 . "$(dirname -- "$0")/lib.sh"
-
-# as_machine NAME: the same project on another machine, in ./NAME.
-as_machine() {
-    export LQ_HOSTNAME=$1
-    mkdir "$1"
-    cd -- "$1"
-    new_project
-}
 
 in_store() { find "$HOME/.lq/projects" -type f -printf '%P\n' | sort; }
 
@@ -82,69 +74,6 @@ test_missing_store_is_not_made_again() {
     expect_rc 1
     expect_in_stderr 'is it mounted?'
     expect test ! -e "$HOME/share"
-}
-
-test_two_machines_and_a_question() {
-    (as_machine snape && lq run -q -n build sh -c 'echo "a.c:1:2: error: no"; exit 1' && false) \
-        2>/dev/null || true
-    (as_machine hermione && lq run -q -n build true) 2>/dev/null
-    (cd snape && LQ_HOSTNAME=snape lq sync) 2>/dev/null
-    (cd hermione && LQ_HOSTNAME=hermione lq sync) 2>/dev/null
-    run lq sql -g --csv 'SELECT hostname, error_count FROM lq_runs ORDER BY hostname'
-    expect_rc 0
-    expect_stdout <<'END'
-hostname,error_count
-hermione,0
-snape,1
-END
-}
-
-# Two clones with one host name record a run 001 in the same second: both are kept. A copy of the
-# whole project adds nothing.
-test_two_writers_of_one_name() {
-    local folder=namespace=acme/project=rocket/hostname=testhost
-    new_project
-    lq run -q -n build true 2>/dev/null
-    cp -r . "$HOME/copy"
-    cp -r . "$HOME/clone"
-    lq sync 2>/dev/null
-    run lq sync -C "$HOME/copy"
-    expect_rc 0
-    expect_in_stderr 'lq: found 1 already'
-    rm -r "$HOME"/clone/.lq/{logs,raw,state.db*}
-    lq run -C "$HOME/clone" -q -n build true 2>/dev/null
-    (cd "$HOME"/clone/.lq/logs/*/* && mv ./*.parquet 001_build_143022.parquet)
-    (cd "$HOME"/.lq/projects/*/*/*/*/* && mv ./*.parquet 001_build_143022.parquet)
-    run lq sync -C "$HOME/clone"
-    expect_rc 0
-    expect_in_stderr 'lq: synced 1 run'
-    run in_store
-    expect_stdout <<END
-$folder/date=.../source=run/001_build_143022-....parquet
-$folder/date=.../source=run/001_build_143022.parquet
-END
-    run lq sql -g --csv 'SELECT count(*) AS runs FROM lq_runs'
-    expect_stdout <<'END'
-runs
-2
-END
-}
-
-test_without_state_nothing_is_twice() {
-    new_project
-    lq run -q -n build true 2>/dev/null
-    printf garbage >"$(echo .lq/logs/date=*/source=run)/002_build_000000.parquet"
-    lq sync 2>/dev/null
-    rm .lq/state.db*
-    run lq sync
-    expect_rc 0
-    expect_in_stderr 'lq: found 1 already'
-    expect_in_stderr '002_build_000000.parquet'
-    expect_in_stderr 'not a run file'
-    run in_store
-    expect_stdout <<'END'
-namespace=acme/...
-END
 }
 
 # A machine's folder is a link to .lq/logs: new runs are there at once, and no run twice.
@@ -229,107 +158,13 @@ END
     expect_in_stderr 'a link leads out of the store'
 }
 
-test_raw_log_of_another_machine() {
-    (as_machine snape && lq run -q -n build sh -c 'echo one; echo "a.c:1:2: error: no"; exit 1' && false) \
-        2>/dev/null || true
-    (as_machine hermione && lq run -q -n build true) 2>/dev/null
-    (cd snape && LQ_HOSTNAME=snape lq sync) 2>/dev/null
-    cd hermione
-    run lq output -g acme/rocket@snape:1
-    expect_rc 1
-    expect_in_stderr 'the raw log was not synced'
-    (cd ../snape && printf 'project: {namespace: acme, project: rocket}\nsync: {include_raw: true}\n' >.lq/config.yaml && LQ_HOSTNAME=snape lq sync) \
-        2>"$state/sync"
-    run cat "$state/sync"
-    expect_stdout <<'END'
-lq: synced 1 raw log (...) to '...'
-END
-    run lq output -g acme/rocket@snape:1
-    expect_rc 0
-    expect_stdout <<'END'
-one
-a.c:1:2: error: no
-END
-    run lq context -g acme/rocket@snape:1:1 -n 1
-    expect_rc 0
-    expect_stdout <<'END'
-       1 | one
->      2 | a.c:1:2: error: no
-END
-}
-
-# Two clones, of which one's run goes by its own name: so does its raw log.
-test_raw_log_of_a_taken_name() {
-    new_project
-    lq run -q -n build sh -c 'echo first' 2>/dev/null
-    cp -r . "$HOME/clone"
-    rm -r "$HOME"/clone/.lq/{logs,raw,state.db*}
-    lq run -C "$HOME/clone" -q -n build sh -c 'echo second' 2>/dev/null
-    for file in .lq/{logs,raw}/*/*/* "$HOME"/clone/.lq/{logs,raw}/*/*/*; do
-        mv -n "$file" "${file%_*}_143022.${file#*.lq/*.}"
-    done
-    rm .lq/state.db* "$HOME"/clone/.lq/state.db*
-    lq sync --raw 2>/dev/null
-    run lq sync --raw -C "$HOME/clone"
-    expect_rc 0
-    expect_in_stderr 'lq: synced 1 run and 1 raw log'
-    run in_store
-    sed -i 's/-[0-9a-f]\{8\}\./-RUN8./' "$state/out"
-    expect_stdout <<'END'
-namespace=acme/project=rocket/_raw/hostname=testhost/date=.../source=run/001_build_143022-RUN8.log.zst
-namespace=acme/project=rocket/_raw/hostname=testhost/date=.../source=run/001_build_143022.log.zst
-namespace=acme/project=rocket/hostname=testhost/date=.../source=run/001_build_143022-RUN8.parquet
-namespace=acme/project=rocket/hostname=testhost/date=.../source=run/001_build_143022.parquet
-END
-    for uid in $(lq sql -g --csv 'SELECT right(run_uid, 8) FROM lq_runs ORDER BY run_uid' | tail -n 2); do
-        lq output -d "$HOME/.lq/projects" "$uid"
-    done >"$state/logs" 2>&1
-    run cat "$state/logs"
-    expect_stdout <<'END'
-first
-second
-END
-}
-
-test_verify_and_json() {
+# A store that is gone is a failure with a reason, in JSON as well.
+test_json_without_the_store() {
     local store=$HOME/.lq/projects
     new_project
     lq run -q -n build true 2>/dev/null
     lq run -q -n test true 2>/dev/null
-    lq sync --hard 2>/dev/null
-    truncate -s 100 "$(find "$store" -name '001*')"
-    rm "$(find "$store" -name '002*')"
-    run lq sync --hard
-    expect_in_stderr 'nothing new'
-    run lq sync --hard --verify --dry-run -v
-    expect_stdout <<END
-damaged  namespace=acme/project=rocket/hostname=testhost/date=.../source=run/001_build_....parquet
-missing  namespace=acme/project=rocket/hostname=testhost/date=.../source=run/002_test_....parquet
-would sync 2 runs (...) to '$store'
-END
-    run lq sync --hard --verify --json
-    expect_rc 0
-    python3 - "$state/out" <<'END' || fail 'the JSON'
-import json, sys
-
-answer = json.load(open(sys.argv[1]))
-assert answer["version"] == 1 and answer["mode"] == "copy" and not answer["dry_run"], answer
-assert answer["error"] is None and answer["extra"] == [] and answer["skipped"] == [], answer
-assert [(f["kind"], f["why"], f["outcome"]) for f in answer["files"]] == [
-    ("run", "damaged", "synced"), ("run", "missing", "synced")], answer
-assert answer["counts"]["synced"] == 2 and answer["counts"]["verified"] == 0, answer
-END
-    truncate -s 100 "$(find "$store" -name '001*')"
-    run lq sync --hard --verify
-    expect_stderr <<END
-lq: verified 2 files at '$store': 0 missing, 1 damaged
-lq: synced 1 run (...) to '$store'
-END
-    run lq sync --hard --verify --deep
-    expect_stderr <<END
-lq: verified 2 files at '$store': all as they should be
-END
-    for file in .lq/logs/*/*/*; do cmp "$file" "$(find "$store" -name "${file##*/}")"; done
+    lq sync 2>/dev/null
     mv "$store" "$HOME/away"
     run lq sync --json
     expect_rc 1
@@ -364,13 +199,6 @@ test_arguments() {
     run lq sync -q
     expect_rc 0
     expect_stderr </dev/null
-}
-
-test_not_a_project() {
-    run lq sync "$HOME/store"
-    expect_rc 1
-    expect_in_stderr 'lq init'
-    expect test ! -e "$HOME/store"
 }
 
 test_home_is_not_set() {
