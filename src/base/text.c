@@ -66,6 +66,16 @@ void lq_text_add_utf8(struct lq_buf *buf, struct lq_str text)
     lq_buf_add(buf, text.ptr + good, i - good);
 }
 
+/* Whether all of the eight bytes at `at` are ASCII and none is NUL, as they are in nearly all of every log. */
+static bool plain(const char *at)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t word;
+
+    memcpy(&word, at, sizeof word);
+    return !(((word - ones) | word) & ones << 7);
+}
+
 bool lq_text_is_utf8(struct lq_str text)
 {
     for (size_t i = 0; i < text.len;) {
@@ -73,7 +83,11 @@ bool lq_text_is_utf8(struct lq_str text)
         uint32_t code;
         int n;
 
-        if (byte > 0 && byte < 0x80) { /* nearly all of nearly every log */
+        if (text.len - i >= sizeof(uint64_t) && plain(text.ptr + i)) {
+            i += sizeof(uint64_t);
+            continue;
+        }
+        if (byte > 0 && byte < 0x80) {
             i++;
             continue;
         }

@@ -65,6 +65,16 @@ static void test_utf8(void)
         CHECK(lq_text_is_utf8(lq_str_of(lq_buf_text(&buf))));
     }
     CHECK(!lq_text_is_utf8((struct lq_str){ "a\0b", 3 }));
+    /* Wherever it stands: most text is looked at eight bytes at a time. */
+    for (size_t at = 0; at < 20; at++)
+        for (int byte = 0; byte < 256; byte++) {
+            char text[20];
+
+            memset(text, 'x', sizeof text);
+            text[at] = (char)byte;
+            CHECK(lq_text_is_utf8((struct lq_str){ text, sizeof text }) ==
+                  (byte > 0 && byte < 0x80));
+        }
     CHECK_INT(lq_text_cut(LQ_STR("gr\xc3\xb6"), 3), 2);
     CHECK_INT(lq_text_cut(LQ_STR("abc"), 9), 3);
 }
