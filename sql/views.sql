@@ -36,11 +36,24 @@ JOIN lq_run_rows r ON r.run_key = e.run_key;
 
 -- The newest run of each name, per project and host.
 CREATE TEMP VIEW lq_source_status AS
-SELECT *
-FROM lq_runs
-QUALIFY row_number() OVER (
-    PARTITION BY namespace, project, hostname, source_name ORDER BY started_at DESC, run_uid DESC
-) = 1;
+SELECT
+    r.ref,
+    r.* EXCLUDE (
+        ref, run_key, file, place, event_id, severity, file_path, line_number, column_number,
+        message, raw_text, tool_name, category, error_code, error_fingerprint, log_line_start,
+        log_line_end, test_name, test_status, test_duration_sec
+    ),
+    CAST(r.started_at AS DATE) AS date,
+    r.source_type AS source,
+    r.place,
+    r.file
+FROM lq_run_rows r
+WHERE r.run_key IN (
+    SELECT
+        arg_max(run_key, (coalesce(started_at, '-infinity'), coalesce(run_uid, '')))
+    FROM lq_run_rows
+    GROUP BY namespace, project, hostname, source_name
+);
 
 -- ---- small functions ----
 

@@ -80,6 +80,14 @@ LQ_CHECK enum lq_status lq_query_open_log(struct lq_query **query, const char *p
 int64_t lq_query_run_count(const struct lq_query *query);
 
 /*
+ * Find a time such that the first `n` events of a severity ("error" or "warning"), newest run first, are all of runs that started
+ * then or later: what is older need not be looked at.
+ *   since  out: microseconds UTC; 0: no such time is known, as for any other severity, for NULL, and for `n` 0
+ */
+LQ_CHECK enum lq_status lq_query_first_events(struct lq_query *query, const char *severity,
+                                              int64_t n, int64_t *since, struct lq_error *err);
+
+/*
  * Run one query with `params` bound to $1, $2, … (lq/rows.h). A file that
  * turns out to be damaged is left out with a warning, and the query starts again.
  *   user_sql  the text comes from the user: queries only

@@ -51,9 +51,10 @@ static bool is_among(const struct lq_value *values, size_t n, const char *text)
     return false;
 }
 
-/* A condition is there only when it is asked for: the engine plans each that it is given. */
+/* A condition is there only when it is asked for: the engine plans each that it is given. `since`: of the
+ * runs that are asked about, no other can be shown; 0: not known. */
 static size_t add_conditions(struct lq_buf *sql, char *severities, const struct lq_ref *ref,
-                             struct lq_value *params)
+                             int64_t since, struct lq_value *params)
 {
     size_t n = 0;
 
@@ -71,6 +72,9 @@ static size_t add_conditions(struct lq_buf *sql, char *severities, const struct 
         params[n++] = lq_value_text(ref->run_uid);
         lq_buf_addf(sql, " AND run_uid IS NOT DISTINCT FROM $%zu::VARCHAR", n);
     }
+    if (since)
+        lq_buf_addf(sql, " %s started_at >= make_timestamptz(%lld)", n == 0 ? "WHERE" : "AND",
+                    (long long)since);
     if (ref->event_id) {
         params[n++] = lq_value_int(ref->event_id);
         lq_buf_addf(sql, " AND event_id = $%zu::BIGINT", n);
@@ -88,16 +92,18 @@ static enum lq_status show_events(struct lq_cli *cli, const struct events_args *
     LQ_CLEANUP(lq_free) char *list = lq_strdup(severities);
     struct lq_value params[MAX_PARAMS];
     size_t n_params;
-    int64_t limit;
+    int64_t limit, since = 0;
     bool empty;
 
     LQ_TRY(lq_cli_read_limit(args->limit, cli->format, TABLE_ROWS, &limit, err));
     LQ_TRY(lq_cli_open_query(cli, &query, &empty, err));
     if (args->ref)
         LQ_TRY(lq_cli_find(query, args->ref, &ref, err));
+    else
+        LQ_TRY(lq_query_first_events(query, severities, limit > 0 ? limit + 1 : 0, &since, err));
     lq_buf_addf(&sql, "SELECT %s FROM lq_events",
                 lq_out_is_table(cli->format) ? table : lq_cli_events_data);
-    n_params = add_conditions(&sql, list, &ref, params);
+    n_params = add_conditions(&sql, list, &ref, since, params);
     lq_buf_adds(&sql, " ORDER BY started_at DESC, run_uid DESC, event_id");
     return lq_cli_print_query(cli, query, lq_buf_text(&sql), params, n_params, flexible, limit,
                               err);

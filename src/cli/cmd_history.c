@@ -83,13 +83,19 @@ static enum lq_status list_runs(struct lq_cli *cli, const char *columns, const c
                                 const char *name, const char *const *flexible, int64_t limit,
                                 bool verbose, struct lq_error *err)
 {
+    static const char order[] = "ORDER BY started_at DESC, run_uid DESC";
     LQ_CLEANUP(lq_query_close) struct lq_query *query = NULL;
-    LQ_CLEANUP(lq_free) char *sql =
-        lq_format("SELECT %s FROM %s WHERE $1::VARCHAR IS NULL OR source_name = $1 "
-                  "ORDER BY started_at DESC, run_uid DESC",
-                  lq_out_is_table(cli->format) ? columns : data_columns, relation);
+    LQ_CLEANUP(lq_buf_release) struct lq_buf sql = LQ_BUF_INIT;
     const struct lq_value param = lq_value_text(name);
     bool empty;
+
+    /* What a table shows is made of the rows that it shows alone: of all it takes longer than all the rest. */
+    lq_buf_addf(&sql, "SELECT %s FROM (FROM %s%s %s",
+                lq_out_is_table(cli->format) ? columns : data_columns, relation,
+                name ? " WHERE source_name = $1::VARCHAR" : "", order);
+    if (limit > 0 && limit < INT64_MAX)
+        lq_buf_addf(&sql, " LIMIT %lld", (long long)limit + 1);
+    lq_buf_addf(&sql, ") %s", order);
 
     LQ_TRY(lq_cli_open_query(cli, &query, &empty, err));
     if (name) {
@@ -101,7 +107,8 @@ static enum lq_status list_runs(struct lq_cli *cli, const char *columns, const c
         if (lq_rows_is_empty(rows))
             return lq_error_set(err, LQ_NOT_FOUND, "no run called '%s'", name);
     }
-    LQ_TRY(lq_cli_print_query(cli, query, sql, &param, 1, flexible, limit, err));
+    LQ_TRY(lq_cli_print_query(cli, query, lq_buf_text(&sql), &param, name ? 1 : 0, flexible, limit,
+                              err));
     if (verbose)
         say_indexes(query);
     return LQ_OK;

@@ -25,6 +25,7 @@ struct lq_query {
     bool shut;                             /* files and network are out of reach now */
     struct lq_index indexes[2];            /* of the local runs, of the store */
     bool global_refs;                      /* runs are called ns/proj@host:5 here, not 5 */
+    bool has_copies;                       /* lq_copies has rows */
     int64_t n_runs, n_direct_runs;         /* of these, in files that no index holds */
     struct lq_definition *definitions;     /* of sql/, in their order; made when first needed */
     size_t n_definitions;

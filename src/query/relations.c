@@ -154,10 +154,11 @@ static enum lq_status narrow_direct(struct lq_query *query, struct lq_error *err
     LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
     bool more;
 
-    LQ_TRY(lq_db_script(query->db,
-                        "SET VARIABLE lq_paths = "
-                        "(SELECT list(DISTINCT file ORDER BY file) FROM lq_direct_runs)",
-                        err));
+    if (!read_at_once(query))
+        LQ_TRY(lq_db_script(query->db,
+                            "SET VARIABLE lq_paths = "
+                            "(SELECT list(DISTINCT file ORDER BY file) FROM lq_direct_runs)",
+                            err));
     LQ_TRY(lq_db_query(query->db, LQ_DB_ANY, "SELECT count(*) FROM lq_direct_runs", NULL, 0, &rows,
                        err));
     LQ_TRY(lq_rows_next(rows, &more, err));
@@ -198,8 +199,17 @@ static void add_scope(struct lq_buf *sql, const struct lq_query *query,
     add_filters(sql, query);
 }
 
+/* The same, of runs that count. */
+static void add_counted(struct lq_buf *sql, const struct lq_query *query,
+                        const struct lq_index *index)
+{
+    add_scope(sql, query, index);
+    if (query->has_copies)
+        lq_buf_adds(sql, " AND run_no NOT IN (FROM lq_copies)");
+}
+
 static void add_index_runs(struct lq_buf *sql, const struct lq_query *query,
-                           const struct lq_index *index, bool copies)
+                           const struct lq_index *index)
 {
     lq_buf_addf(sql, "SELECT %s AS ref, ", query->global_refs ? "global_ref" : "run_id::VARCHAR");
     lq_buf_adds(sql, "run_no AS run_key, ");
@@ -208,9 +218,7 @@ static void add_index_runs(struct lq_buf *sql, const struct lq_query *query,
     add_file(sql, query, index);
     lq_buf_addf(sql, " AS file, '%s' AS place FROM %s.runs", index->in_store ? "store" : "local",
                 index->name);
-    add_scope(sql, query, index);
-    if (copies)
-        lq_buf_adds(sql, " AND run_no NOT IN (FROM lq_copies)");
+    add_counted(sql, query, index);
 }
 
 /* ---- each run once ---- */
@@ -225,6 +233,22 @@ static bool may_have_copies(const struct lq_query *query)
             n_places += query->indexes[i].n_copies > 0 ? 2 : 1;
     }
     return n_places > 1;
+}
+
+/* The only attached index, which holds each of its runs once: then just what is read directly may be there
+ * twice. NULL: it is not so. */
+static const struct lq_index *only_index(const struct lq_query *query)
+{
+    const struct lq_index *only = NULL;
+
+    for (size_t i = 0; i < LQ_COUNT(query->indexes); i++) {
+        if (!query->indexes[i].attached)
+            continue;
+        if (only || query->indexes[i].n_copies > 0)
+            return NULL;
+        only = &query->indexes[i];
+    }
+    return only;
 }
 
 /* Append a SELECT of what tells the runs of all places apart, and which of two counts. */
@@ -244,16 +268,19 @@ static void add_identities(struct lq_buf *sql, const struct lq_query *query)
         add_file(sql, query, index);
         lq_buf_addf(sql, " AS file FROM %s.runs", index->name);
         add_scope(sql, query, index);
+        /* A run without run_uid is its file, which lies in one place. */
+        if (only_index(query))
+            lq_buf_adds(sql, " AND run_uid IN (SELECT run_uid FROM lq_direct_runs)");
     }
 }
 
 /* Make lq_copies, the keys of the runs that do not count: local ones stay, then the first by path. */
-static enum lq_status find_copies(struct lq_query *query, bool *any, struct lq_error *err)
+static enum lq_status find_copies(struct lq_query *query, struct lq_error *err)
 {
     LQ_CLEANUP(lq_buf_release) struct lq_buf sql = LQ_BUF_INIT;
     LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
 
-    *any = false;
+    query->has_copies = false;
     if (!may_have_copies(query))
         return LQ_OK;
     lq_buf_adds(&sql, "CREATE OR REPLACE TEMP TABLE lq_copies AS WITH all_runs AS MATERIALIZED (");
@@ -265,16 +292,17 @@ static enum lq_status find_copies(struct lq_query *query, bool *any, struct lq_e
     LQ_TRY(lq_db_script(query->db, lq_buf_text(&sql), err));
     LQ_TRY(
         lq_db_query(query->db, LQ_DB_ANY, "SELECT 1 FROM lq_copies LIMIT 1", NULL, 0, &rows, err));
-    *any = !lq_rows_is_empty(rows);
+    query->has_copies = !lq_rows_is_empty(rows);
     lq_rows_free(&rows);
-    return *any ? lq_db_script(query->db,
-                               "DELETE FROM lq_direct_runs WHERE run_key IN (FROM lq_copies)", err)
-                : LQ_OK;
+    return query->has_copies
+               ? lq_db_script(query->db,
+                              "DELETE FROM lq_direct_runs WHERE run_key IN (FROM lq_copies)", err)
+               : LQ_OK;
 }
 
 /* ---- both relations ---- */
 
-static enum lq_status add_run_rows(struct lq_query *query, bool copies, struct lq_error *err)
+static enum lq_status add_run_rows(struct lq_query *query, struct lq_error *err)
 {
     LQ_CLEANUP(lq_buf_release) struct lq_buf sql = LQ_BUF_INIT;
     const char *before = "";
@@ -284,7 +312,7 @@ static enum lq_status add_run_rows(struct lq_query *query, bool copies, struct l
         if (!query->indexes[i].attached)
             continue;
         lq_buf_adds(&sql, before);
-        add_index_runs(&sql, query, &query->indexes[i], copies);
+        add_index_runs(&sql, query, &query->indexes[i]);
         before = " UNION ALL ";
     }
     if (query->n_direct_runs > 0 || !*before)
@@ -316,19 +344,19 @@ static enum lq_status add_event_rows(struct lq_query *query, struct lq_error *er
     return lq_db_script(query->db, lq_buf_text(&sql), err);
 }
 
-/* How many runs there are; an index that is all of it knows. */
+/* How many runs there are; indexes that are in the scope as a whole know. */
 static enum lq_status count_runs(struct lq_query *query, struct lq_error *err)
 {
-    const struct lq_index *one =
-        query->indexes[0].attached ? &query->indexes[0] : &query->indexes[1];
     LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
-    bool more;
+    bool more, known = !query->has_copies && !has_filters(query);
 
-    if (one->attached && query->n_direct_runs == 0 && one->n_copies == 0 && !one->gone &&
-        !has_filters(query) && !(query->indexes[0].attached && query->indexes[1].attached)) {
-        query->n_runs = one->n_runs;
-        return LQ_OK;
+    query->n_runs = query->n_direct_runs;
+    for (size_t i = 0; i < LQ_COUNT(query->indexes); i++) {
+        query->n_runs += query->indexes[i].n_runs;
+        known &= !query->indexes[i].gone;
     }
+    if (known)
+        return LQ_OK;
     LQ_TRY(
         lq_db_query(query->db, LQ_DB_ANY, "SELECT count(*) FROM lq_run_rows", NULL, 0, &rows, err));
     LQ_TRY(lq_rows_next(rows, &more, err));
@@ -340,16 +368,44 @@ enum lq_status lq_relations_load(struct lq_query *query, struct lq_error *err)
 {
     const bool any_index = query->indexes[0].attached || query->indexes[1].attached;
     const bool any_direct = count_all_direct(query) > 0;
-    bool copies;
 
     LQ_TRY(set_filters(query, err));
     if (any_direct || !any_index || may_have_copies(query))
         LQ_TRY(load_direct_runs(query, err));
-    LQ_TRY(find_copies(query, &copies, err));
+    LQ_TRY(find_copies(query, err));
     query->n_direct_runs = 0;
     if (any_direct)
         LQ_TRY(narrow_direct(query, err));
-    LQ_TRY(add_run_rows(query, copies, err));
+    LQ_TRY(add_run_rows(query, err));
     LQ_TRY(add_event_rows(query, err));
     return count_runs(query, err);
+}
+
+enum lq_status lq_query_first_events(struct lq_query *query, const char *severity, int64_t n,
+                                     int64_t *since, struct lq_error *err)
+{
+    const bool errors = severity && strcmp(severity, "error") == 0;
+    const bool warnings = severity && strcmp(severity, "warning") == 0;
+    LQ_CLEANUP(lq_buf_release) struct lq_buf sql = LQ_BUF_INIT;
+    LQ_CLEANUP(lq_rows_free) struct lq_rows *rows = NULL;
+    bool more;
+
+    *since = 0;
+    /* Of n runs each has one at least. What is read directly can only add to them. */
+    for (size_t i = 0; n > 0 && (errors || warnings) && i < LQ_COUNT(query->indexes); i++) {
+        if (!query->indexes[i].attached)
+            continue;
+        lq_buf_addf(&sql, "%s SELECT started_at AS t FROM %s.runs",
+                    sql.len > 0 ? " UNION ALL" : "SELECT if(isfinite(t), epoch_us(t), 0) FROM (",
+                    query->indexes[i].name);
+        add_counted(&sql, query, &query->indexes[i]);
+        lq_buf_adds(&sql, errors ? " AND n_errors > 0" : " AND n_warnings > 0");
+    }
+    if (sql.len == 0)
+        return LQ_OK;
+    lq_buf_addf(&sql, ") ORDER BY t DESC LIMIT 1 OFFSET %lld", (long long)n - 1);
+    LQ_TRY(lq_db_query(query->db, LQ_DB_ANY, lq_buf_text(&sql), NULL, 0, &rows, err));
+    LQ_TRY(lq_rows_next(rows, &more, err));
+    *since = more ? lq_rows_get_int(rows, 0) : 0;
+    return LQ_OK;
 }
