@@ -225,7 +225,7 @@ static enum lq_status serve_main(struct lq_cli *cli, const void *argp, struct lq
     stop_jobs(&mcp);
     lq_mcp_await_warm_up(&mcp);
     mcp.ended = true;
-    pthread_kill(watcher, SIGTERM);
+    pthread_kill(watcher, SIGHUP); /* wakes it: the signal is blocked */
     pthread_join(watcher, NULL);
     if (mcp.stopped_by) {
         cli->exit_code = 128 + mcp.stopped_by;
