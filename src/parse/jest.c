@@ -114,11 +114,21 @@ static void take_frame(struct lq_parser *parser, struct jest *jest)
 static void take_section_line(struct lq_parser *parser, struct jest *jest, struct lq_line line)
 {
     lq_report_add(&jest->report, line);
-    if (lq_parser_try(parser,
-                      "^ +at (?:.* )?\\(?((?:[A-Za-z]:|file://)?[^():]+):(\\d+):(\\d+)\\)?$",
-                      line.text) ||
-        lq_parser_try(parser, "^ +(\\S[^:]*\\.[cm]?[jt]sx?):(\\d+):(\\d+) - error ", /* ts-jest */
-                      line.text))
+    if (lq_parser_try(parser, "^    SyntaxError: (\\S.*\\.[cm]?[jt]sx?): (.*) \\((\\d+):(\\d+)\\)$",
+                      line.text)) { /* Babel's, below advice; the frames are its own */
+        const struct lq_str path = lq_parser_group(parser, 1);
+        const struct lq_str file = lq_clip_text(&jest->file);
+
+        lq_report_set(&jest->report.message, lq_parser_group(parser, 2));
+        lq_report_place(&jest->report, same_file(path, file) ? file : path,
+                        lq_parser_group(parser, 3), lq_parser_group(parser, 4));
+        jest->in_test_file = true;
+    } else if (lq_parser_try(parser,
+                             "^ +at (?:.* )?\\(?((?:[A-Za-z]:|file://)?[^():]+):(\\d+):(\\d+)\\)?$",
+                             line.text) ||
+               lq_parser_try(parser,
+                             "^ +(\\S[^:]*\\.[cm]?[jt]sx?):(\\d+):(\\d+) - error ", /* ts-jest */
+                             line.text))
         take_frame(parser, jest);
     else if (!jest->report.message.len && lq_parser_try(parser, "^    (\\S.*)$", line.text))
         lq_report_set(&jest->report.message, lq_parser_group(parser, 1));

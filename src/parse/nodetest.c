@@ -22,6 +22,7 @@ struct nodetest {
     struct lq_clip name;
     struct failed *failed; /* tests whose details may stand in the list */
     size_t n_failed, capacity;
+    bool excused; /* the failure being read is of a test that is still to be done */
     struct lq_report report;
     size_t indent;       /* of the report's test */
     bool placed;         /* by a frame, not by "test at" */
@@ -69,7 +70,7 @@ static void end_report(struct lq_parser *parser, struct nodetest *node)
     if (!node->report.open)
         return;
     node->report.open = false;
-    if (!node->report.message.len)
+    if (!node->report.message.len || node->excused)
         return;
     event = lq_report_test(&node->report, TOOL, LQ_TEST_FAIL);
     if (!event.line_number) {
@@ -135,7 +136,8 @@ static void take_test(struct lq_parser *parser, struct nodetest *node, struct lq
 {
     const size_t indent = lq_indent(line.text);
     struct lq_event event = lq_event_of(TOOL, "test", line.number);
-    const bool failed = lq_str_eq(mark, LQ_STR("✖"));
+    const bool marked = lq_str_eq(mark, LQ_STR("✖"));
+    const bool failed = marked && !directive.len; /* what is to be done may fail */
 
     if (is_suite(node, indent, name)) {
         lq_tree_leave(&node->tree, indent);
@@ -152,12 +154,14 @@ static void take_test(struct lq_parser *parser, struct nodetest *node, struct lq
         event.test_duration_sec /= 1000;
     event.test_name = lq_clip_text(&node->name);
     event.raw_text = line.text;
-    if (failed) {
+    if (failed)
         remember(node, name.len);
+    if (marked) {
         lq_report_begin(&node->report, line);
         lq_report_set(&node->report.name, lq_clip_text(&node->name));
         node->indent = indent;
         node->line_number = 0;
+        node->excused = !failed;
         lq_clip_clear(&node->file);
     }
     lq_parser_report(parser, OWNER, LQ_PART_RESULT, &event);
@@ -189,6 +193,7 @@ static bool take_marked(struct lq_parser *parser, struct nodetest *node, struct 
         lq_report_begin(&node->report, line);
         lq_report_set(&node->report.name, lq_clip_text(&node->name));
         node->indent = lq_indent(line.text);
+        node->excused = false;
         return true;
     }
     take_test(parser, node, lq_parser_group(parser, 1), name, lq_parser_group(parser, 3),

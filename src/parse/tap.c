@@ -25,6 +25,7 @@ struct tap {
     struct lq_clip name, raw, message, file, stack;
     bool in_stack, in_message; /* the lines of a long value follow */
     size_t value_indent;
+    size_t yaml_indent;                  /* of the block's marks */
     struct lq_clip subtests[MAX_LEVELS]; /* name of the subtest that runs, by level */
     int n_strays;
 };
@@ -309,14 +310,16 @@ static bool take_more(struct lq_parser *parser, struct tap *tap, struct lq_line 
 
     if (tap->yaml) {
         add_raw(tap, line);
-        if (indent <= tap->indent + 2 && lq_str_eq(rest, LQ_STR("...")))
+        if (indent <= tap->yaml_indent && lq_str_eq(rest, LQ_STR("...")))
             close_event(parser, tap);
         else
             take_yaml(parser, tap, line.text);
         return true;
     }
-    if (indent == tap->indent + 2 && lq_str_eq(rest, LQ_STR("---"))) {
+    /* The specification says two more; Vitest writes four. */
+    if (indent >= tap->indent + 2 && indent <= tap->indent + 4 && lq_str_eq(rest, LQ_STR("---"))) {
         tap->yaml = true;
+        tap->yaml_indent = indent;
         tap->in_message = tap->in_stack = false;
         add_raw(tap, line);
         return true;
