@@ -35,8 +35,8 @@ struct lq_family {
 };
 
 extern const struct lq_family lq_family_catch, lq_family_catch_failure, lq_family_cc,
-    lq_family_cc_context, lq_family_gotest, lq_family_java, lq_family_jest, lq_family_json,
-    lq_family_makedirs, lq_family_mocha, lq_family_nodetest, lq_family_phpunit,
+    lq_family_cc_context, lq_family_docker, lq_family_gotest, lq_family_java, lq_family_jest,
+    lq_family_json, lq_family_makedirs, lq_family_mocha, lq_family_nodetest, lq_family_phpunit,
     lq_family_phpunit_test, lq_family_playwright, lq_family_playwright_progress, lq_family_pytest,
     lq_family_python, lq_family_shellcheck, lq_family_tap, lq_family_teamcity, lq_family_unittest,
     lq_family_vitest, lq_family_xml;
@@ -44,6 +44,7 @@ extern const struct lq_family lq_family_catch, lq_family_catch_failure, lq_famil
 /* A family's own state, made by the family and freed by `release`. */
 enum lq_family_slot {
     LQ_SLOT_CATCH,
+    LQ_SLOT_DOCKER,
     LQ_SLOT_GOTEST,
     LQ_SLOT_GOTEST_JSON,
     LQ_SLOT_JEST,
