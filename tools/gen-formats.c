@@ -465,10 +465,13 @@ static void put_infos(void)
 static void print_heads(void)
 {
     for (int i = 0; i < n_rules; i++) {
+        char *head;
+
         if (!rules[i].first)
             continue;
-        printf("%s\t%s\n", text_of(matchers[rules[i].matcher].json, "owner", ""),
-               head_of(rules[i].json));
+        head = head_of(rules[i].json);
+        printf("%s\t%s\n", text_of(matchers[rules[i].matcher].json, "owner", ""), head);
+        free(head);
     }
 }
 
