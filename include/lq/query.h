@@ -154,7 +154,7 @@ struct lq_ref {
 /*
  * Find what a reference names: "5" a run, "5:3" an event; "build" the newest run of that name,
  * "build:3" its event, "build:~1" the run before, "~1" the run before the newest; a run_uid or its
- * last 8 digits (":3" may follow); each with "ns/proj@host:" in front, escaped as in folder names.
+ * last 8 digits (":3" may follow each); each with "ns/proj@host:" in front, escaped as in folder names.
  * LQ_OK; LQ_NOT_FOUND; LQ_BAD_INPUT: several runs fit (err->detail lists them, a line each) or the
  * text is no reference.
  */

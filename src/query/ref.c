@@ -72,26 +72,33 @@ static bool parse_origin(const char **text, struct parts *parts)
     return true;
 }
 
-/* What follows the last ':' is an event's number or "~N"; a name may hold colons itself. */
+/* Take "~N" or ":~N" off the end, if it is there. */
+static bool parse_back(struct parts *parts)
+{
+    char *colon = strrchr(parts->run, ':'), *tail = colon ? colon + 1 : parts->run;
+
+    if (tail[0] != '~' || !number(lq_str_of(tail + 1), &parts->back))
+        return true;
+    parts->has_back = true;
+    *(colon ? colon : tail) = '\0';
+    return colon != parts->run;
+}
+
+/* What follows the last ':' is an event's number, and what stands before it may end in "~N"; a name may hold
+ * colons itself. */
 static bool parse(const char *text, struct parts *parts)
 {
-    const char *colon, *tail;
+    const char *colon;
 
     if (!parse_origin(&text, parts))
         return false;
     colon = strrchr(text, ':');
-    tail = colon ? colon + 1 : text;
-    if (tail[0] == '~' && number(lq_str_of(tail + 1), &parts->back)) {
-        parts->has_back = true;
-        parts->run = lq_strndup(text, colon ? (size_t)(colon - text) : 0);
-        return colon != text;
-    }
-    if (colon && number(lq_str_of(tail), &parts->event_id)) {
+    if (colon && number(lq_str_of(colon + 1), &parts->event_id)) {
         parts->run = lq_strndup(text, (size_t)(colon - text));
-        return parts->event_id > 0 && *parts->run;
+        return parts->event_id > 0 && *parts->run && parse_back(parts);
     }
     parts->run = lq_strdup(text);
-    return *text != '\0';
+    return *text != '\0' && parse_back(parts);
 }
 
 /* "($1 IS NULL OR …) AND " for a column; a value may be given by its hash. */

@@ -117,6 +117,11 @@ $uid:2 1:2
 ${uid: -8}:2 1:2
 acme/rocket@testhost:1:1 1:1
 acme/rocket@testhost:build:1 3:1
+build:~1:2 1:2
+~2:3 1:3
+~0:1 3:1
+acme/rocket@testhost:build:~1:1 1:1
+acme/rocket@testhost:~2:1 1:1
 END
     while read -r ref want; do
         run lq errors "$ref" --csv
@@ -129,7 +134,7 @@ build:~1 1:1
 ~2 1:1
 $uid 1:1
 END
-    for ref in 9 nobody build:~2 1:99 acme/rocket@other:1:1 ''; do
+    for ref in 9 nobody build:~2 build:~2:1 ~1:99 :~1:1 build:~1:0 1:99 acme/rocket@other:1:1 ''; do
         run lq event "$ref"
         expect_rc 1
         expect_stdout </dev/null
