@@ -154,7 +154,7 @@ static void emit(struct lq_parser *parser, struct pytest *py, const struct held 
     event.test_status = name.len ? held->status : LQ_TEST_NONE;
     event.test_name = name;
     event.file_path = held->file;
-    if (!held->file.len &&
+    if (!held->file.len && name.len &&
         (memmem(name.ptr, name.len, "::", 2) || lq_str_ends(name, LQ_STR(".py"))))
         event.file_path = file_of(name);
     event.line_number = held->line_number;

@@ -97,8 +97,9 @@ static void set_name(struct teamcity *tc, struct lq_str line)
 {
     const struct lq_str test = get(&tc->value, line, "name");
     const struct lq_str suite =
-        memchr(test.ptr, '.', test.len) || memmem(test.ptr, test.len, "::", 2) ? LQ_STR("")
-                                                                               : suite_of(tc, test);
+        !test.len || memchr(test.ptr, '.', test.len) || memmem(test.ptr, test.len, "::", 2)
+            ? LQ_STR("")
+            : suite_of(tc, test);
 
     lq_clip_clear(&tc->name);
     lq_clip_add(&tc->name, suite);
