@@ -36,6 +36,9 @@ struct lq_scope {
     const char *data;      /* this store (or single Parquet file) alone */
     const char *store;     /* the central store's folder for the two above; NULL: none */
     const char *cache_dir; /* where unreadable files are remembered; NULL: nowhere */
+    /* Ask nothing of the network: of a store that is no folder, answer from what is kept of it in
+     * cache_dir. */
+    bool offline;
     /* For stores that are no folder: the variables "NAME=value", NULL behind the last, with credentials
      * and endpoint; and what time it is, by the wall clock (microseconds UTC) and the monotonic one. */
     char *const *environment;
@@ -66,7 +69,7 @@ void lq_query_preload(void);
  * Open the runs of a scope. `project` may be NULL where there is none (scope->global, ->data).
  * Filters that name no run are no error: the views are empty.
  * LQ_OK; LQ_BAD_INPUT: a source that lq cannot read (s3://), credentials in it; LQ_NOT_FOUND: no
- * such folder; LQ_SQL, LQ_IO, LQ_DENIED.
+ * such folder, or nothing is kept for scope->offline; LQ_SQL, LQ_IO, LQ_DENIED.
  */
 LQ_CHECK enum lq_status lq_query_open(struct lq_query **query, const struct lq_project *project,
                                       const struct lq_scope *scope, struct lq_error *err);
@@ -75,6 +78,10 @@ LQ_CHECK enum lq_status lq_query_open(struct lq_query **query, const struct lq_p
  * without id. `opts`: as in lq_parser_new. */
 LQ_CHECK enum lq_status lq_query_open_log(struct lq_query **query, const char *path,
                                           const struct lq_parser_opts *opts, struct lq_error *err);
+
+/* When the scope's store was asked last what it holds, if it is no folder: microseconds UTC, and its `url`,
+ * borrowed. 0: it is a folder, or there is none. */
+int64_t lq_query_as_of(const struct lq_query *query, const char **url);
 
 /* Number of runs in the scope. */
 int64_t lq_query_run_count(const struct lq_query *query);

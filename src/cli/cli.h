@@ -95,6 +95,9 @@ void lq_cli_release(struct lq_cli *cli);
 LQ_CHECK enum lq_status lq_cli_open_query(struct lq_cli *cli, struct lq_query **query, bool *empty,
                                           struct lq_error *err);
 
+/* Say when the scope's store was asked last what it holds, if it is no folder. */
+void lq_cli_say_as_of(const struct lq_query *query);
+
 /* Run one of lq's own queries (without LIMIT) and print its rows; `flexible` as in lq_out_rows. When `limit` cuts a
  * table short, a line on stderr says so. */
 LQ_CHECK enum lq_status lq_cli_print_query(struct lq_cli *cli, struct lq_query *query,

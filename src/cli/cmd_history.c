@@ -109,6 +109,8 @@ static enum lq_status list_runs(struct lq_cli *cli, const char *columns, const c
     }
     LQ_TRY(lq_cli_print_query(cli, query, lq_buf_text(&sql), &param, name ? 1 : 0, flexible, limit,
                               err));
+    if (verbose && !cli->scope.offline)
+        lq_cli_say_as_of(query);
     if (verbose)
         say_indexes(query);
     return LQ_OK;

@@ -52,6 +52,8 @@ static enum lq_status pull_main(struct lq_cli *cli, const void *argp, struct lq_
 
     if (cli->scope.global || cli->scope.include_synced || cli->scope.data)
         return lq_error_set(err, LQ_USAGE, "lq pull takes its source as an argument");
+    if (cli->scope.offline)
+        return lq_error_set(err, LQ_USAGE, "lq pull asks the network: it goes without --offline");
     if (args->jobs < 0 || args->jobs > 256)
         return lq_error_set(err, LQ_USAGE, "--jobs needs a number from 1 to 256");
     status = lq_pull(args->source ? args->source : cli->store, folder, &cli->scope, args->raw,

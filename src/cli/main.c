@@ -86,7 +86,7 @@ static const struct lq_opt global_opts[] = {
 };
 
 struct scope_args {
-    bool include_synced, global;
+    bool include_synced, global, offline;
     const char *data, *namespace_, *project, *hostname, *source, *name, *since, *until;
 };
 
@@ -96,6 +96,8 @@ static const struct lq_opt scope_opts[] = {
     LQ_OPT(struct scope_args, global, 'g', "global", NULL,
            "all projects of the central store, and the local runs"),
     LQ_OPT(struct scope_args, data, 'd', "data", "PATH", "the store or run file at PATH alone"),
+    LQ_OPT(struct scope_args, offline, 0, "offline", NULL,
+           "ask nothing of the network: of an S3 store, what is kept here"),
     LQ_OPT(struct scope_args, namespace_, 0, "namespace", "N", "runs of this namespace"),
     LQ_OPT(struct scope_args, project, 0, "project", "P", "runs of this project"),
     LQ_OPT(struct scope_args, hostname, 0, "hostname", "H", "runs of this machine"),
@@ -152,6 +154,7 @@ static enum lq_status read_scope(struct lq_cli *cli, const struct scope_args *ar
         .include_synced = args->include_synced,
         .global = args->global,
         .data = cli->data,
+        .offline = args->offline,
         .namespace_ = args->namespace_,
         .project = args->project,
         .hostname = args->hostname,
@@ -238,6 +241,19 @@ enum lq_status lq_cli_open_project(struct lq_cli *cli, struct lq_error *err)
     return LQ_OK;
 }
 
+void lq_cli_say_as_of(const struct lq_query *query)
+{
+    const char *url;
+    const int64_t as_of = lq_query_as_of(query, &url);
+    char time[28];
+
+    if (as_of == 0)
+        return;
+    lq_time_rfc3339(as_of, time);
+    /* To the second. */
+    lq_say("'%s' as of %.19sZ", url, time);
+}
+
 enum lq_status lq_cli_open_query(struct lq_cli *cli, struct lq_query **query, bool *empty,
                                  struct lq_error *err)
 {
@@ -251,6 +267,8 @@ enum lq_status lq_cli_open_query(struct lq_cli *cli, struct lq_query **query, bo
         LQ_TRY(lq_query_open(query, cli->has_project ? &cli->project : NULL, scope, err));
     if (!cli->queries && !cli->query)
         cli->query = lq_query_share(*query);
+    if (scope->offline)
+        lq_cli_say_as_of(*query);
     *empty = lq_query_run_count(*query) == 0;
     if (!*empty)
         return LQ_OK;

@@ -32,8 +32,8 @@ static bool same_scope(const struct lq_scope *a, const struct lq_scope *b)
             return false;
     }
     return a->include_synced == b->include_synced && a->global == b->global &&
-           a->since == b->since && a->until == b->until && a->resident == b->resident &&
-           a->closed == b->closed;
+           a->offline == b->offline && a->since == b->since && a->until == b->until &&
+           a->resident == b->resident && a->closed == b->closed;
 }
 
 static void forget(struct lq_queries *queries, struct lq_kept_query *kept)

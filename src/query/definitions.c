@@ -82,7 +82,6 @@ static void mark_wanted(struct lq_query *query, const char *sql)
 
 enum lq_status lq_definitions_add(struct lq_query *query, const char *sql, struct lq_error *err)
 {
-    LQ_CLEANUP(lq_buf_release) struct lq_buf script = LQ_BUF_INIT;
     size_t capacity = 0;
 
     if (query->n_definitions == 0) {
@@ -92,14 +91,14 @@ enum lq_status lq_definitions_add(struct lq_query *query, const char *sql, struc
     mark_wanted(query, sql);
     for (size_t i = 0; i < query->n_definitions; i++) {
         struct lq_definition *definition = &query->definitions[i];
+        LQ_CLEANUP(lq_free) char *text = NULL;
 
-        if (definition->wanted && !definition->defined)
-            lq_buf_add(&script, definition->text.ptr, definition->text.len);
+        if (!definition->wanted || definition->defined)
+            continue;
+        text = lq_strndup(definition->text.ptr, definition->text.len);
+        LQ_TRY(lq_db_script(query->db, text, err));
+        /* At once: should the next one fail, the engine still has this one. */
+        definition->defined = true;
     }
-    if (script.len == 0)
-        return LQ_OK;
-    LQ_TRY(lq_db_script(query->db, lq_buf_text(&script), err));
-    for (size_t i = 0; i < query->n_definitions; i++)
-        query->definitions[i].defined |= query->definitions[i].wanted;
     return LQ_OK;
 }

@@ -195,8 +195,8 @@ uint64_t lq_file_stamp(const struct lq_file *file)
     return stamp ^ stamp >> 31;
 }
 
-/* Why a file is left out; NULL: it is not. */
-static const char *reason_against(const char *path, sqlite3 *unreadable)
+/* Why a file is left out; NULL: it is not. `lasts`: that is in the file. */
+static const char *reason_against(const char *path, sqlite3 *unreadable, bool *lasts)
 {
     /* NONBLOCK: should it have become a FIFO meanwhile, that must not hang us. */
     LQ_CLEANUP(lq_close) int fd =
@@ -204,7 +204,8 @@ static const char *reason_against(const char *path, sqlite3 *unreadable)
     struct stat info;
     const char *reason;
 
-    if (fd < 0 || fstat(fd, &info) != 0)
+    *lasts = fd >= 0 && fstat(fd, &info) == 0;
+    if (!*lasts)
         return strerror(errno);
     reason = not_parquet(fd, &info);
     if (!reason && unreadable &&
@@ -215,9 +216,9 @@ static const char *reason_against(const char *path, sqlite3 *unreadable)
     return reason;
 }
 
-const char *lq_file_reason_against(const char *path)
+const char *lq_file_reason_against(const char *path, bool *lasts)
 {
-    return reason_against(path, NULL);
+    return reason_against(path, NULL, lasts);
 }
 
 void lq_file_list_check(struct lq_file_list *list, const struct lq_scope *scope)
@@ -226,8 +227,9 @@ void lq_file_list_check(struct lq_file_list *list, const struct lq_scope *scope)
     size_t kept = 0;
 
     for (size_t i = 0; i < list->count; i++) {
+        bool lasts;
         const char *reason =
-            list->files[i].indexed ? NULL : reason_against(list->files[i].path, unreadable);
+            list->files[i].indexed ? NULL : reason_against(list->files[i].path, unreadable, &lasts);
 
         if (!reason) {
             list->files[kept++] = list->files[i];

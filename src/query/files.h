@@ -71,8 +71,9 @@ uint64_t lq_file_stamp(const struct lq_file *file);
  * Parquet, or are remembered as unreadable. */
 void lq_file_list_check(struct lq_file_list *list, const struct lq_scope *scope);
 
-/* Why `path` is no Parquet file; NULL: it looks like one. Static. */
-const char *lq_file_reason_against(const char *path);
+/* Why `path` is no Parquet file; NULL: it looks like one. Static. `lasts`: out, false where it could not be
+ * opened, which may pass (permissions, too many open files). */
+const char *lq_file_reason_against(const char *path, bool *lasts);
 
 /* Remember that the engine cannot read `path` as it is now (size and modification time), in
  * scope->cache_dir. Failing to remember is no error: it only costs time. */

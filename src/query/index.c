@@ -543,11 +543,12 @@ static enum lq_status sort_out(struct build *build, struct lq_db *db, const stru
     size_t kept = 0;
 
     for (size_t i = 0; i < *count; i++) {
-        const char *reason = lq_file_reason_against(batch[i]->path);
+        bool lasts;
+        const char *reason = lq_file_reason_against(batch[i]->path, &lasts);
 
         if (!reason)
             batch[kept++] = batch[i];
-        else if (access(batch[i]->path, R_OK) == 0)
+        else if (lasts)
             LQ_TRY(insert_files(build, db, &batch[i], 1, reason, err));
     }
     *count = kept;

@@ -69,7 +69,7 @@ static enum lq_status find_folder(struct lq_mirror *mirror, const struct lq_scop
     identity = lq_format("%s\n%s\n%s", config.host, url.bucket, url.prefix);
     lq_sha256_hex(identity, strlen(identity), hash);
     mirror->folder = lq_format("%s/mirror/%s-%.16s", scope->cache_dir, url.bucket, hash);
-    return lq_mkdirs(mirror->folder, err);
+    return scope->offline ? LQ_OK : lq_mkdirs(mirror->folder, err);
 }
 
 enum lq_status lq_mirror_init(struct lq_mirror *mirror, struct lq_scope *scope,
@@ -109,28 +109,134 @@ static struct lq_pull_opts pull_opts(const struct lq_scope *scope)
     };
 }
 
-enum lq_status lq_mirror_update(const struct lq_mirror *mirror, const struct lq_scope *scope,
+/* ---- when which part was asked for ---- */
+
+/* Beside the files, ".asked" has a line for each part of the store that was: "TIME BELOW FILTERS", time in microseconds
+ * UTC, below what the server was asked for, filters what was left out of that. No part holds a space. */
+#define MAX_ASKED_BYTES (1 << 20)
+
+/* The filters that mirror->below does not stand for. */
+static void add_filters(struct lq_buf *text, const struct lq_mirror *mirror,
+                        const struct lq_path_filter *filter)
+{
+    for (size_t i = 0; i < filter->n_wanted; i++) {
+        if (!strstr(mirror->below, filter->wanted[i]))
+            lq_buf_addf(text, "%s;", filter->wanted[i]);
+    }
+    if (filter->since[0])
+        lq_buf_addf(text, "since=%s;", filter->since);
+    if (filter->until[0])
+        lq_buf_addf(text, "until=%s;", filter->until);
+}
+
+struct asked {
+    int64_t time;
+    const char *below, *filters;
+};
+
+/* Take the next line off `at`; false: there is none. */
+static bool next_asked(char **at, struct asked *asked)
+{
+    char *line = strsep(at, "\n");
+    const char *time = strsep(&line, " ");
+
+    asked->below = strsep(&line, " ");
+    asked->filters = line;
+    asked->time = time ? strtoll(time, NULL, 10) : 0;
+    return asked->filters;
+}
+
+/* Whether what was asked for tells all of `below` with `filters`. */
+static bool covers(const struct asked *asked, const char *below, const char *filters)
+{
+    return strncmp(below, asked->below, strlen(asked->below)) == 0 &&
+           (!*asked->filters || strcmp(asked->filters, filters) == 0);
+}
+
+static char *asked_path(const struct lq_mirror *mirror)
+{
+    return lq_path_join(mirror->folder, ".asked");
+}
+
+/* When the newest of what tells all of this was asked for; 0: never. `others`, may be NULL: the lines that
+ * this one does not tell all of. */
+static int64_t find_asked(const struct lq_mirror *mirror, const char *filters,
+                          struct lq_buf *others)
+{
+    LQ_CLEANUP(lq_free) char *path = asked_path(mirror);
+    LQ_CLEANUP(lq_buf_release) struct lq_buf text = LQ_BUF_INIT;
+    const struct asked this = { 0, mirror->below, filters };
+    struct asked asked;
+    int64_t newest = 0;
+    char *at;
+
+    if (lq_file_read_regular(path, MAX_ASKED_BYTES, &text, NULL) != LQ_OK || text.len == 0)
+        return 0;
+    at = text.data;
+    while (next_asked(&at, &asked)) {
+        if (covers(&asked, mirror->below, filters) && asked.time > newest)
+            newest = asked.time;
+        if (others && !covers(&this, asked.below, asked.filters))
+            lq_buf_addf(others, "%lld %s %s\n", (long long)asked.time, asked.below, asked.filters);
+    }
+    return newest;
+}
+
+/* Remember that this was asked for. That it cannot be only keeps it from answering offline. */
+static void set_asked(struct lq_mirror *mirror, const char *filters, int64_t time)
+{
+    LQ_CLEANUP(lq_free) char *path = asked_path(mirror);
+    LQ_CLEANUP(lq_buf_release) struct lq_buf text = LQ_BUF_INIT;
+
+    mirror->as_of = time;
+    find_asked(mirror, filters, &text);
+    lq_buf_addf(&text, "%lld %s %s\n", (long long)time, mirror->below, filters);
+    if (lq_file_replace(path, lq_buf_text(&text), text.len, NULL) != LQ_OK)
+        unlink(path);
+}
+
+static enum lq_status ask_store(struct lq_mirror *mirror, const struct lq_scope *scope,
+                                struct lq_path_filter *filter, const char *filters,
                                 struct lq_error *err)
 {
     const struct lq_pull_opts opts = pull_opts(scope);
-    LQ_CLEANUP(lq_path_filter_release) struct lq_path_filter filter = lq_path_filter_of(scope);
     const struct lq_pull pull = { .url = mirror->url,
                                   .folder = mirror->folder,
                                   .opts = &opts,
                                   .below = mirror->below,
                                   .wanted = is_wanted,
-                                  .ctx = &filter,
+                                  .ctx = filter,
                                   .mirror = true };
     struct lq_pull_counts counts;
     struct lq_error reason = { 0 };
     const enum lq_status status = lq_pull_run(&pull, &counts, &reason);
 
+    if (status == LQ_OK)
+        set_asked(mirror, filters, opts.now);
     /* Single objects that failed were named; the answer about the others is of use. */
     if (status == LQ_OK || counts.n_failed > 0)
         return LQ_OK;
     if (err)
         *err = reason;
     return status;
+}
+
+enum lq_status lq_mirror_update(struct lq_mirror *mirror, const struct lq_scope *scope,
+                                struct lq_error *err)
+{
+    LQ_CLEANUP(lq_path_filter_release) struct lq_path_filter filter = lq_path_filter_of(scope);
+    LQ_CLEANUP(lq_buf_release) struct lq_buf filters = LQ_BUF_INIT;
+
+    add_filters(&filters, mirror, &filter);
+    if (!scope->offline)
+        return ask_store(mirror, scope, &filter, lq_buf_text(&filters), err);
+    mirror->as_of = find_asked(mirror, lq_buf_text(&filters), NULL);
+    if (mirror->as_of == 0)
+        return lq_error_set(err, LQ_NOT_FOUND,
+                            "nothing is kept here of what is asked of '%s': ask it once without "
+                            "--offline",
+                            mirror->url);
+    return LQ_OK;
 }
 
 static bool is_raw_log(void *ctx, const char *path)
@@ -151,6 +257,8 @@ enum lq_status lq_mirror_fetch_raw(const struct lq_mirror *mirror, const struct 
     path = lq_raw_log_path(file);
     if (!path || access(path, F_OK) == 0)
         return LQ_OK;
+    if (scope->offline)
+        return lq_error_set(err, LQ_NOT_FOUND, "the log is not kept here: ask without --offline");
     opts.warn = NULL;
     return lq_pull_run(
         &(const struct lq_pull){

@@ -425,6 +425,8 @@ enum lq_status lq_query_open(struct lq_query **out, const struct lq_project *pro
     LQ_TRY(check_source(scope->data, err));
     if (scope->global || scope->include_synced)
         LQ_TRY(check_source(scope->store, err));
+    if (scope->offline && scope->data && (scope->data[0] == '@' || strcmp(scope->data, "-") == 0))
+        return lq_error_set(err, LQ_BAD_INPUT, "signed URLs cannot be read with --offline");
     LQ_TRY(lq_shared_init(&query->shared, &query->scope, err));
     LQ_TRY(lq_mirror_init(&query->mirror, &query->scope, project, err));
     LQ_TRY(list_and_open(query, project, scope->closed ? &closed_opts : NULL, err));
@@ -442,6 +444,12 @@ enum lq_status lq_query_open(struct lq_query **out, const struct lq_project *pro
         LQ_TRY(shut(query, err));
     *out = LQ_TAKE(query);
     return LQ_OK;
+}
+
+int64_t lq_query_as_of(const struct lq_query *query, const char **url)
+{
+    *url = query->mirror.url;
+    return query->mirror.as_of;
 }
 
 int64_t lq_query_run_count(const struct lq_query *query)

@@ -132,6 +132,53 @@ END
     expect test "$(hosts_in -d s3://bucket/lq)" = 'snape,1 '
 }
 
+# What is kept answers without the network: as much of the store as was asked for before.
+test_offline() {
+    start_s3
+    fleet
+    expect test "$(hosts_in -d s3://bucket/lq --hostname snape)" = 'snape,1 '
+    forget_requests
+    run lq history -d s3://bucket/lq --hostname snape --offline --csv
+    expect_rc 0
+    expect_in_stdout ,snape,
+    expect_in_stderr "'s3://bucket/lq' as of 20"
+    run lq history -d s3://bucket/lq --offline
+    expect_rc 1
+    expect_stderr <<'END'
+lq: nothing is kept here of what is asked of 's3://bucket/lq': ask it once without --offline
+END
+    run lq history -d s3://bucket/lq --hostname snape --since 2020-01-01 --offline
+    expect_rc 1
+    run lq history -d s3://bucket/other --offline
+    expect_rc 1
+    expect_in_stderr "nothing is kept here of what is asked of 's3://bucket/other'"
+    expect_requests 0
+    # All of it tells each part.
+    expect test "$(hosts_in -d s3://bucket/lq)" = 'hermione,2 snape,1 '
+    stop_s3
+    expect test "$(hosts_in -d s3://bucket/lq --offline)" = 'hermione,2 snape,1 '
+    expect test "$(hosts_in -d s3://bucket/lq --namespace acme --until 2999-01-01 --offline)" = 'hermione,2 snape,1 '
+    expect test "$(LQ_STORE=s3://bucket/lq hosts_in -g --source run --offline)" = 'hermione,2 snape,1 '
+    run lq status -v -d s3://bucket/lq --offline
+    expect_rc 0
+    expect test "$(grep -c 'as of' "$state/err")" = 1
+    run lq output build -d s3://bucket/lq --hostname snape --offline
+    expect_rc 1
+    expect_in_stderr 'the log is not kept here'
+    echo "https://example.com/x?X-Amz-Signature=0" >urls
+    run lq errors -d @urls --offline
+    expect_rc 1
+    expect_in_stderr 'with --offline'
+    # A folder is asked as ever.
+    cd snape
+    run lq history --offline --csv
+    expect_rc 0
+    expect_in_stdout ,snape,
+    expect test "$(wc -c <"$state/err")" = 0
+    run lq pull s3://bucket/lq copy --offline
+    expect_rc 2
+}
+
 # An enemy's objects: garbage, names that are no paths, folders where files are expected.
 test_hostile_objects() {
     start_s3
