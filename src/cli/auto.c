@@ -202,11 +202,11 @@ static struct lq_auto_start *start_worker(const struct lq_cli *cli, char *destin
     *start = (struct lq_auto_start){
         .root = lq_strdup(cli->project.root),
         .log = lq_path_join(cli->project.lq_dir, "sync.log"),
-        .destination = destination,
         .environment = make_environment(),
         .input = -1,
         .wake = -1,
     };
+    start->destination = destination;
     if (pipe2(ends, O_CLOEXEC) != 0) {
         start->failure = errno;
         return start;
@@ -247,8 +247,7 @@ void lq_auto_release(struct lq_auto_start **out)
 /* Twenty runs in a row need one worker: that which is at it sees them all. */
 static bool wants_worker(const struct lq_cli *cli, struct lq_store *store, const char *destination)
 {
-    return mode_of(cli) == LQ_AUTO_ON &&
-           lq_auto_check(store, destination, is_from_config(cli), NULL) == LQ_OK &&
+    return lq_auto_check(store, destination, is_from_config(cli), NULL) == LQ_OK &&
            !lq_auto_is_running(&cli->project);
 }
 

@@ -120,8 +120,13 @@ static bool is_folder(int fd, const char *path, struct stat *info)
 static void add_leaf(struct date *date, char *path, const struct stat *info,
                      const struct lq_known_folder *known)
 {
+    struct lq_leaf *leaf;
+
     LQ_GROW(date->leaves, date->n_leaves, date->capacity);
-    date->leaves[date->n_leaves++] = (struct lq_leaf){ path, mtime_ns(info), known };
+    leaf = &date->leaves[date->n_leaves++];
+    leaf->path = path;
+    leaf->mtime_ns = mtime_ns(info);
+    leaf->known = known;
 }
 
 static enum lq_status on_source(void *ctx, int folder_fd, const char *name, struct lq_error *err)
