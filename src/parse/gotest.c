@@ -238,7 +238,8 @@ static bool take_said(struct lq_parser *parser, struct gotest *go, struct lq_lin
         lq_report_set(&go->said.name, lq_clip_text(&go->current));
     } else {
         lq_report_add(&go->said, line);
-        if (!go->said.message.len || lq_gotest_complains(parser, lq_clip_text(&go->said.message)) ||
+        if (!go->said.message.len || !said.len ||
+            lq_gotest_complains(parser, lq_clip_text(&go->said.message)) ||
             !lq_gotest_complains(parser, said))
             return true;
         lq_parser_try(parser, place, line.text);
