@@ -468,7 +468,7 @@ static void add_folder(struct lq_names *folders, char *folder)
     folders->items[folders->count++] = folder;
 }
 
-/* Those of runs that state.db does not know are found when the runs have been read. */
+/* Those that state.db does not know of: it was lost, or is an older one. */
 static void find_links_of_steps(struct planner *planner)
 {
     const struct lq_sync_plan *plan = planner->plan;
@@ -479,7 +479,7 @@ static void find_links_of_steps(struct planner *planner)
         LQ_CLEANUP(lq_free) char *folder = NULL;
         bool again = false;
 
-        if (step->in_state || step->unread)
+        if (step->unread)
             continue;
         folder = lq_track_folder(step->namespace_, step->project, step->hostname);
         for (size_t j = 0; j < folders.count && !again; j += 2)
@@ -625,7 +625,9 @@ static enum lq_status add_steps(struct lq_sync_plan *plan, struct lq_error *err)
     if (plan->opts.force || plan->opts.verify)
         LQ_TRY(lq_there_list(&planner.there, plan, planner.remote, err));
     LQ_TRY(plan_leaves(&planner, err));
-    if (planner.remote && may_hold_links(plan) && plan->links.count == 0) {
+    if (!planner.remote && plan->n_steps > 0 && plan->place.file_system && is_folder(plan))
+        LQ_TRY(plan->kind->open(&planner.remote, &plan->place, &plan->opts, err));
+    if (planner.remote && is_folder(plan) && plan->links.count == 0) {
         find_links_of_steps(&planner);
         if (plan->links.count > 0)
             LQ_TRY(plan_again(&planner, err));

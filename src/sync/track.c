@@ -784,8 +784,12 @@ static enum lq_status write_scans(struct scan_writer *writer, struct lq_error *e
 enum lq_status lq_track_record_scans(struct lq_sync_plan *plan, struct lq_error *err)
 {
     LQ_CLEANUP(scan_writer_release) struct scan_writer writer = { .plan = plan };
-    enum lq_status status = write_scans(&writer, err);
+    enum lq_status status;
 
+    /* What is seen through a link was not brought: in another mode it is new. */
+    if (plan->opts.mode == LQ_SYNC_MODE_SYMLINK)
+        return LQ_OK;
+    status = write_scans(&writer, err);
     scan_writer_release(&writer);
     return sqlite3_get_autocommit(lq_state_sqlite(plan->store->state))
                ? status

@@ -1164,16 +1164,49 @@ static void test_link_is_gone(void)
 {
     LQ_CLEANUP(world_release) struct world world;
     LQ_CLEANUP(lq_free) char *link_path = NULL;
+    LQ_CLEANUP(lq_free) char *in_folder = NULL;
+    struct lq_state_file second = run_1;
     struct lq_sync_counts counts;
 
     world_init(&world);
     link_path = lq_format("%s/namespace=acme/project=app/hostname=ci-1", world.dest);
+    in_folder = lq_format("%s/date=2020-01-01/source=run/001_x_000000.parquet", link_path);
     add_run(&world, run_1, "file 1");
     CHECK_INT(
         sync_with(&world, (struct lq_sync_opts){ .mode = LQ_SYNC_MODE_SYMLINK }, &counts, NULL),
         LQ_OK);
     CHECK(unlink(link_path) == 0);
     CHECK_INT(n_taken(&world), 1);
+
+    /* The same when it could not be made, beside another's folder. */
+    second.path = "date=2025-01-16/source=run/002_b_143022.parquet";
+    add_run(&world, second, "file 2");
+    execute(&world, "DELETE FROM synced; DELETE FROM scanned; DELETE FROM destination");
+    CHECK_INT(sql_int(&world, "SELECT count(*) FROM scanned"), 0);
+    write_file(in_folder, "another's run");
+    CHECK(sync_with(&world, (struct lq_sync_opts){ .mode = LQ_SYNC_MODE_SYMLINK }, &counts, NULL) !=
+          LQ_OK);
+    CHECK_INT(n_taken(&world), 2);
+}
+
+/* An older state.db knows nothing of the link that took the folder's place. */
+static void test_link_is_unknown(void)
+{
+    LQ_CLEANUP(world_release) struct world world;
+    struct lq_state_file second = run_1;
+    struct lq_sync_counts counts;
+
+    world_init(&world);
+    add_run(&world, run_1, "file 1");
+    CHECK_INT(
+        sync_with(&world, (struct lq_sync_opts){ .mode = LQ_SYNC_MODE_SYMLINK }, &counts, NULL),
+        LQ_OK);
+    execute(&world, "UPDATE destination SET mode = 1");
+    second.path = FOLDER "/002_b_143022.parquet";
+    add_run(&world, second, "file 2");
+    CHECK_INT(sync_with(&world, (struct lq_sync_opts){ .mode = LQ_SYNC_MODE_COPY }, &counts, NULL),
+              LQ_OK);
+    CHECK_INT(counts.n_copied, 2);
 }
 
 /* Once a day a sync that brings something removes what killed ones left, when it is a day old. */
@@ -1820,6 +1853,7 @@ int main(void)
     TAP_RUN(test_dates_are_skipped);
     TAP_RUN(test_known_names);
     TAP_RUN(test_link_is_gone);
+    TAP_RUN(test_link_is_unknown);
     TAP_RUN(test_stale_files);
     TAP_RUN(test_folders_get_to_disk);
     TAP_RUN(test_verify);
