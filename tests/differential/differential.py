@@ -171,6 +171,7 @@ class Store:
                 other = Run(rng, number + 1000)
                 other.namespace, other.project = run.namespace, run.project
                 other.hostname, other.day, other.source = run.hostname, run.day, run.source
+                other.time = run.time
                 self.add("store", path, [run, other], more=", 42 AS answer")
             if rng.random() < 0.15:        # two names in the store
                 self.copy("store", path, path.with_name(path.stem + "-89abcdef.parquet"))
