@@ -67,7 +67,6 @@ FAULTY(int, unlinkat, (int dir, const char *path, int flags), dir, path, flags)
 
 static atomic_long n_syncfs;
 
-int syncfs(int fd);
 int syncfs(int fd)
 {
     n_syncfs++;
