@@ -177,12 +177,8 @@ static enum lq_status upgrade(struct lq_state *state, struct lq_error *err)
     return status;
 }
 
-static enum lq_status connect_to(struct lq_state *state, struct lq_error *err)
+static enum lq_status open_to_write(struct lq_state *state, const char *path, struct lq_error *err)
 {
-    LQ_CLEANUP(lq_free) char *path = lq_path_join(state->lq_dir, "state.db");
-    int64_t version = 0, owner = 0;
-    bool found;
-
     if (sqlite3_open_v2(path, &state->sqlite,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
                             SQLITE_OPEN_NOFOLLOW,
@@ -193,7 +189,47 @@ static enum lq_status connect_to(struct lq_state *state, struct lq_error *err)
      * short-lived lq two fsyncs. */
     sqlite3_db_config(state->sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     LQ_TRY(enter_wal(state, err));
-    LQ_TRY(exec(state, "PRAGMA synchronous = NORMAL", "set the journal mode", err));
+    return exec(state, "PRAGMA synchronous = NORMAL", "set the journal mode", err);
+}
+
+/* Whether the file alone is the database: no log lies beside it. */
+static bool stands_alone(const char *path)
+{
+    LQ_CLEANUP(lq_free) char *log = lq_format("%s-wal", path);
+
+    return access(path, R_OK) == 0 && access(log, F_OK) != 0;
+}
+
+/* Where nothing can be written, SQLite reads a WAL database without its log only when it is told that nobody
+ * changes it (https://www.sqlite.org/uri.html). */
+static enum lq_status open_to_read(struct lq_state *state, const char *path, struct lq_error *err)
+{
+    LQ_CLEANUP(lq_buf_release) struct lq_buf uri = LQ_BUF_INIT;
+
+    lq_buf_adds(&uri, "file:");
+    for (; *path; path++)
+        lq_buf_addf(&uri, strchr("%?#", *path) ? "%%%02X" : "%c", *path);
+    lq_buf_adds(&uri, "?immutable=1");
+    sqlite3_close(state->sqlite);
+    if (sqlite3_open_v2(lq_buf_text(&uri), &state->sqlite,
+                        SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX |
+                            SQLITE_OPEN_NOFOLLOW,
+                        NULL) != SQLITE_OK)
+        return lq_state_error(state, "open tables", err);
+    return LQ_OK;
+}
+
+static enum lq_status connect_to(struct lq_state *state, struct lq_error *err)
+{
+    LQ_CLEANUP(lq_free) char *path = lq_path_join(state->lq_dir, "state.db");
+    int64_t version = 0, owner = 0;
+    enum lq_status status = open_to_write(state, path, err);
+    bool found;
+
+    if (status == LQ_DENIED && stands_alone(path))
+        status = open_to_read(state, path, err);
+    if (status != LQ_OK)
+        return status;
     LQ_TRY(scalar(state, "PRAGMA user_version", &version, &found, err));
     if (version > SCHEMA_VERSION)
         return lq_error_set(err, LQ_BAD_INPUT,
