@@ -647,6 +647,11 @@ static void test_fd_interrupted(void)
 
 int main(void)
 {
+    static const int signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
+
+    /* Of nohup, or of a shell's background, nothing shall be left: what is ignored stays ignored. */
+    for (size_t i = 0; i < LQ_COUNT(signals); i++)
+        signal(signals[i], SIG_DFL);
     TAP_RUN(test_output);
     TAP_RUN(test_ends);
     TAP_RUN(test_cannot_start);
