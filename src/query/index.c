@@ -759,7 +759,7 @@ static enum lq_status write_index(struct build *build, const char *temporary, bo
 enum lq_status lq_index_update(const struct lq_index *index, const struct lq_file_list *files,
                                bool complete, struct lq_error *err)
 {
-    static const struct lq_db_opts opts = { .memory_limit = "80MB" };
+    static const struct lq_db_opts opts = { .memory_limit = "128MB" };
     LQ_CLEANUP(lq_free) char *temporary = lq_format("%s.new", index->path);
     LQ_CLEANUP(lq_free) char *wal = lq_format("%s.wal", temporary);
     LQ_CLEANUP(lq_free) char *folder =
