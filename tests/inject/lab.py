@@ -3,6 +3,7 @@
 
 Files lie in memory where that is possible: thousands of small trees are made and removed.
 """
+import concurrent.futures
 import hashlib
 import os
 import pathlib
@@ -50,6 +51,23 @@ class Fault:
 
     def __str__(self):
         return f"call {self.at}{' of ' + self.calls if self.calls else ''}: {self.error}"
+
+
+def at_each_call(attempt, faults, step, stride):
+    """Call attempt(fault) for the faults(n) of each `stride`-th call n, `step` of these at once, until no
+    fault is met any more. An attempt gives whether it met its fault, and the problems found. Gives all
+    problems, the last call, and how many faults were met."""
+    problems, n_met, at, more = [], 0, 1, True
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        while more:
+            batch = [fault for n in range(at, at + step * stride, stride) for fault in faults(n)]
+            results = list(pool.map(attempt, batch))
+            # The threads of lq do not always make the same number of calls.
+            more = any(met for met, _ in results)
+            problems += [problem for _, found in results for problem in found]
+            n_met += sum(met for met, _ in results)
+            at += step * stride
+    return problems, at - step * stride, n_met
 
 
 class Outcome:

@@ -8,10 +8,8 @@
 After each: the runs before are whole, this one is recorded whole or was said not to be, the command's
 exit status is kept, nothing half written is visible, and the next run and the next sync work.
 """
-import concurrent.futures
 import csv
 import itertools
-import os
 import pathlib
 import re
 import shutil
@@ -174,19 +172,9 @@ def torture(scenario, template, scratch, every_error):
         return [lab.Fault(at, error, None if every_error else CALLS)
                 for error in ("KILL", *(ERRORS if every_error else (error,)))]
 
-    problems, n_cases = [], 0
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        stride = 1 if every_error else scenario.stride
-        at, step, more = 1, 8 * stride, True
-        while more:
-            batch = [fault for n in range(at, at + step, stride) for fault in faults(n)]
-            results = list(pool.map(attempt, batch))
-            # The threads of lq do not always make the same number of calls.
-            more = any(result[0] for result in results)
-            problems += [problem for result in results for problem in result[1]]
-            n_cases += sum(result[0] for result in results)
-            at += step
-    print(f"# {scenario.name}: {at - step} calls, {n_cases} faults", flush=True)
+    problems, n_calls, n_met = lab.at_each_call(attempt, faults, 8,
+                                                1 if every_error else scenario.stride)
+    print(f"# {scenario.name}: {n_calls} calls, {n_met} faults", flush=True)
     return problems
 
 

@@ -8,7 +8,6 @@
 After each: every visible file is whole, the exit status told the truth, and the next sync brings
 everything there, once.
 """
-import concurrent.futures
 import itertools
 import os
 import pathlib
@@ -205,18 +204,9 @@ def torture(scenario, template, scratch, every_error):
         return [lab.Fault(at, error, None if every_error else CALLS)
                 for error in ("KILL", *(ERRORS if every_error else turn))]
 
-    problems = []
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        stride = 1 if every_error else scenario.stride
-        at, step, more = 1, 16 * stride, True
-        while more:
-            batch = [fault for n in range(at, at + step, stride) for fault in faults(n)]
-            results = list(pool.map(attempt, batch))
-            # Two threads of lq do not always make the same number of calls.
-            more = any(result[0] for result in results)
-            problems += [problem for result in results for problem in result[1]]
-            at += step
-    print(f"# {scenario.name}: {at - step} calls", flush=True)
+    problems, n_calls, _ = lab.at_each_call(attempt, faults, 16,
+                                            1 if every_error else scenario.stride)
+    print(f"# {scenario.name}: {n_calls} calls", flush=True)
     return problems
 
 
