@@ -235,6 +235,13 @@ bool lq_folder_times_tell(int fd)
     return false;
 }
 
+#define RACY_NS (3 * INT64_C(1000000000))
+
+bool lq_folder_time_tells(int64_t mtime_ns, int64_t now)
+{
+    return mtime_ns + RACY_NS < now * 1000;
+}
+
 char *lq_path_join(const char *dir, const char *name)
 {
     const size_t len = strlen(dir);

@@ -6,6 +6,7 @@
 #define LQ_BASE_FILE_H
 
 #include "base/buf.h"
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #define LQ_SHA256_HEX_BYTES 65 /* 64 digits and the NUL */
@@ -55,9 +56,17 @@ void lq_sha256_hex(const void *bytes, size_t len, char hex[static LQ_SHA256_HEX_
 /* Whether a folder of the file system of the open `fd` holds the same names as long as its modification
  * time stays: so it is on the common local ones, and not on network ones and FAT. */
 bool lq_folder_times_tell(int fd);
-/* A folder's time says nothing about what happens so shortly after it (nanoseconds), in the same tick of the
- * file system's clock. */
-#define LQ_RACY_NS (3 * INT64_C(1000000000))
+/* Whether a folder's modification time (nanoseconds) says anything at the time `now` (microseconds UTC): nothing
+ * about what happens shortly after it, in the same tick of the file system's clock. */
+bool lq_folder_time_tells(int64_t mtime_ns, int64_t now);
+/* In place of the time of a folder whose time says nothing: no folder has it. */
+#define LQ_NO_TIME INT64_MIN
+
+/* The modification time in nanoseconds. */
+static inline int64_t lq_mtime_ns(const struct stat *info)
+{
+    return info->st_mtim.tv_sec * INT64_C(1000000000) + info->st_mtim.tv_nsec;
+}
 
 /* "dir/name", the caller's. */
 char *lq_path_join(const char *dir, const char *name);

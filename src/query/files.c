@@ -65,11 +65,6 @@ static sqlite3 *open_unreadable(const struct lq_scope *scope, int flags)
     return NULL;
 }
 
-static int64_t mtime_ns(const struct stat *info)
-{
-    return (int64_t)info->st_mtim.tv_sec * 1000000000 + info->st_mtim.tv_nsec;
-}
-
 /* Run `sql` with the path, size and modification time of a file; true when it gave a row. */
 static bool about_file(sqlite3 *sqlite, const char *sql, const char *path, const struct stat *info)
 {
@@ -79,7 +74,7 @@ static bool about_file(sqlite3 *sqlite, const char *sql, const char *path, const
     if (sqlite3_prepare_v2(sqlite, sql, -1, &statement, NULL) == SQLITE_OK) {
         sqlite3_bind_text(statement, 1, path, -1, SQLITE_STATIC);
         sqlite3_bind_int64(statement, 2, info->st_size);
-        sqlite3_bind_int64(statement, 3, mtime_ns(info));
+        sqlite3_bind_int64(statement, 3, lq_mtime_ns(info));
         row = sqlite3_step(statement) == SQLITE_ROW;
     }
     sqlite3_finalize(statement);
@@ -158,7 +153,7 @@ static void add_file(struct walk *walk, int folder_fd, const char *name, const c
         .path = copy,
         .name = name_within(copy, walk->root_len),
         .size_bytes = info.st_size,
-        .mtime_ns = mtime_ns(&info),
+        .mtime_ns = lq_mtime_ns(&info),
         .in_store = walk->place->in_store,
     };
 }
@@ -326,9 +321,9 @@ static int64_t time_to_know(const struct walk *walk, int fd)
     struct stat info;
 
     if (!walk->times_tell || fstat(fd, &info) != 0 || info.st_dev != walk->device ||
-        mtime_ns(&info) + LQ_RACY_NS >= walk->place->now * 1000)
+        !lq_folder_time_tells(lq_mtime_ns(&info), walk->place->now))
         return LQ_NO_TIME;
-    return mtime_ns(&info);
+    return lq_mtime_ns(&info);
 }
 
 static enum lq_status visit_folder(struct walk *walk, int parent_fd, const char *name,
@@ -437,7 +432,8 @@ static enum lq_status visit_folder(struct walk *walk, int parent_fd, const char 
     struct stat info;
 
     if (known && fstatat(parent_fd, name, &info, depth > 0 ? AT_SYMLINK_NOFOLLOW : 0) == 0 &&
-        S_ISDIR(info.st_mode) && info.st_dev == walk->device && mtime_ns(&info) == known->mtime_ns)
+        S_ISDIR(info.st_mode) && info.st_dev == walk->device &&
+        lq_mtime_ns(&info) == known->mtime_ns)
         return visit_known(walk, known, depth, err);
     return read_folder(walk, parent_fd, name, path, depth, err);
 }

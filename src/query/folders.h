@@ -11,15 +11,13 @@
 #define LQ_QUERY_FOLDERS_H
 
 #include "base/buf.h"
-
-/* The time of a folder that is read each time: no folder has it. */
-#define LQ_NO_TIME INT64_MIN
+#include "base/file.h"
 
 struct lq_folder {
-    char *path; /* within the root; "": the root */
-    int64_t mtime_ns;
-    uint64_t stamp; /* the sum of those of its files (lq_file_stamp) */
-    bool same;      /* the last walk found it as it was; false also where that did not come by */
+    char *path;       /* within the root; "": the root */
+    int64_t mtime_ns; /* LQ_NO_TIME: it is read each time */
+    uint64_t stamp;   /* the sum of those of its files (lq_file_stamp) */
+    bool same;        /* the last walk found it as it was; false also where that did not come by */
 };
 
 struct lq_folders {

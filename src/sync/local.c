@@ -106,11 +106,6 @@ static void walk_release(struct walk *walk)
     free(walk->dates);
 }
 
-static int64_t mtime_ns(const struct stat *info)
-{
-    return info->st_mtim.tv_sec * INT64_C(1000000000) + info->st_mtim.tv_nsec;
-}
-
 static bool is_folder(int fd, const char *path, struct stat *info)
 {
     return fstatat(fd, path, info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(info->st_mode);
@@ -125,7 +120,7 @@ static void add_leaf(struct date *date, char *path, const struct stat *info,
     LQ_GROW(date->leaves, date->n_leaves, date->capacity);
     leaf = &date->leaves[date->n_leaves++];
     leaf->path = path;
-    leaf->mtime_ns = mtime_ns(info);
+    leaf->mtime_ns = lq_mtime_ns(info);
     leaf->known = known;
 }
 
@@ -181,7 +176,7 @@ static enum lq_status read_date(struct walk *walk, size_t index, struct lq_error
     *date = (struct date){ .walk = walk, .path = found->path };
     found->known = find_known(walk->known, found->path);
     if (is_folder(walk->logs_fd, found->path, &info)) {
-        found->mtime_ns = mtime_ns(&info);
+        found->mtime_ns = lq_mtime_ns(&info);
         if (found->known && walk->leaves->times_tell && found->known->mtime_ns == found->mtime_ns &&
             add_known(date, found->known))
             return LQ_OK;

@@ -27,8 +27,6 @@ struct lq_known_folder {
     int64_t mtime_ns;
     char *content;
 };
-/* The time of a folder whose time says nothing: no folder has it. */
-#define LQ_NO_TIME INT64_MIN
 
 /* Sorted by path. */
 struct lq_known_folders {

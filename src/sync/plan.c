@@ -162,7 +162,7 @@ static enum lq_status examine(struct planner *planner, struct lq_step *step, boo
 
     status = lq_sync_open_local(planner->plan, step, &fd, &info, &reason);
     bad.size_bytes = step->put.size_bytes = info.st_size;
-    bad.mtime_ns = info.st_mtim.tv_sec * INT64_C(1000000000) + info.st_mtim.tv_nsec;
+    bad.mtime_ns = lq_mtime_ns(&info);
     if (status == LQ_OK)
         status = lq_track_bad_file(planner->plan->store->state, &bad, err);
     if (status == LQ_OK && !bad.in_state)

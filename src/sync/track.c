@@ -654,7 +654,7 @@ enum lq_status lq_track_forget_missing(struct lq_sync_plan *plan, struct lq_erro
 
 static bool time_tells(const struct lq_sync_plan *plan, int64_t mtime_ns)
 {
-    return plan->leaves.times_tell && mtime_ns + LQ_RACY_NS < plan->opts.now * 1000;
+    return plan->leaves.times_tell && lq_folder_time_tells(mtime_ns, plan->opts.now);
 }
 
 /* What is to be remembered of leaf `i`. false: nothing that is not known. */
